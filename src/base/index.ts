@@ -1,0 +1,7 @@
+export * from './errors.ts'
+export * from './labels.ts'
+export * from './ports.ts'
+export * from './paths.ts'
+export * from './clock.ts'
+export * from './settings.ts'
+export * from './duration.ts'

@@ -1,0 +1,30 @@
+/**
+ * Labels on Swarm objects. Always Spec.Labels of the object itself, never of the task template:
+ * changing those restarts every task.
+ */
+export const LABEL = {
+  /** Docker's own: the stack an object belongs to. Kept so that `docker stack ls` goes on working. */
+  stack: 'com.docker.stack.namespace',
+  /** Docker's own: the image as the user wrote it, before a digest was pinned. */
+  image: 'com.docker.stack.image',
+  /** Service: published TCP ports that the edges serve. JSON, `PublishedPort[]` of src/catalog. */
+  ports: 'muster.ports',
+  /** Service: HTTP virtual hosts and paths. JSON, `HttpRoute[]` of src/catalog. */
+  http: 'muster.http',
+  /** Service: dependencies still waited for. JSON, `Dependency[]` of src/leader. */
+  after: 'muster.after',
+  /** Service held back by `muster.after`: the replicas it gets when released. */
+  replicas: 'muster.replicas',
+  /** Config: marks one deployed revision of a stack; value is its number. */
+  revision: 'muster.revision',
+  /** Config of a revision: `deploying`, `deployed`, `failed`. */
+  revisionState: 'muster.revision.state',
+  /** Config or secret that came from a file: hash of its content. */
+  content: 'muster.content',
+  /** Cluster (SwarmSpec.Labels): image of the edge. */
+  edgeImage: 'muster.edge.image',
+  /** Cluster (SwarmSpec.Labels): milliseconds before Swarm replaces a task that ended. */
+  restartDelay: 'muster.restart.delay',
+  /** Container: this is the edge of a host. Value is a hash of how it was made. */
+  edge: 'muster.edge',
+} as const

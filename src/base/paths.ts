@@ -1,0 +1,9 @@
+/** Where Muster keeps things on a host. Everything under RUN is gone after a reboot. */
+export const RUN_DIR = '/run/muster'
+export const AGENT_SOCKET = `${RUN_DIR}/agent.sock`
+/** Holds `host`, a bind mount of the host's network namespace, for HAProxy's `namespace host`. */
+export const NETNS_DIR = `${RUN_DIR}/netns`
+/** Shared with the edge container: haproxy.cfg and the admin socket. */
+export const EDGE_DIR = `${RUN_DIR}/edge`
+export const STATE_DIR = '/var/lib/muster'
+export const LOG_DIR = '/var/log/muster'

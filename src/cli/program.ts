@@ -1,0 +1,25 @@
+import { Command } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
+import * as cluster from './cluster.ts'
+
+/**
+ * The whole command tree. Declaring a command is cheap; what it does is imported when it runs, so
+ * that `muster --help` answers at once.
+ */
+export const createProgram = (): Command => {
+  const program = new Command('muster')
+    .description(packageJson.description)
+    .version(packageJson.version)
+    .showHelpAfterError('(add --help to see what is possible)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+First steps:
+  muster init                    make this server the first of a cluster
+  muster join ADDRESS --token T  add another server (muster token shows the command)
+  muster up                      deploy compose.yaml of this folder`,
+    )
+  for (const group of [cluster]) group.register(program)
+  return program
+}

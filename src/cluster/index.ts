@@ -1,0 +1,5 @@
+export * from './address.ts'
+export * from './agent-service.ts'
+export * from './init.ts'
+export * from './membership.ts'
+export * from './nodes.ts'
