@@ -18,7 +18,9 @@ import {
 import { connectEngine } from '../engine/index.ts'
 import { bytes, parseFormat, plural, printRows } from './output.ts'
 
-const say = (line: string) => process.stdout.write(`${line}\n`)
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
 
 /** The `muster` that is running, as a service manager has to call it. */
 const ownCommand = (): string =>
@@ -127,7 +129,9 @@ export const nodeDrain = async (
   await waitDrained(engine, node.ID, {
     timeoutMs,
     clock: systemClock,
-    onProgress: (left) => left > 0 && say(`${host}: ${plural(left, 'task')} left`),
+    onProgress: (left) => {
+      if (left > 0) say(`${host}: ${plural(left, 'task')} left`)
+    },
   })
   say(`${host} is drained: nothing runs there. Back to work: muster node activate ${host}`)
 }

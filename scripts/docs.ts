@@ -1,0 +1,8 @@
+/** Writes the reference pages that are made from the code. */
+import { writeFileSync } from 'node:fs'
+import { createProgram } from '../src/cli/program.ts'
+import { commandReference, errorReference } from '../src/cli/reference.ts'
+
+const docs = new URL('../docs/', import.meta.url)
+writeFileSync(new URL('commands.md', docs), commandReference(createProgram()))
+writeFileSync(new URL('errors.md', docs), errorReference())
