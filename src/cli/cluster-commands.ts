@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { dirname, join as joinPath } from 'node:path'
-import { parseDuration, systemClock } from '../base/index.ts'
+import { LOG_DIR, parseDuration, systemClock } from '../base/index.ts'
 import {
   applyLabels,
   changeNode,
@@ -13,6 +13,7 @@ import {
   nodeRows,
   removeAgent,
   removeHost,
+  supervise,
   waitDrained,
 } from '../cluster/index.ts'
 import { connectEngine } from '../engine/index.ts'
@@ -158,4 +159,14 @@ export const nodeLabel = async (host: string, changes: string[]): Promise<void> 
           Labels: applyLabels(spec.Labels ?? {}, changes),
         }))
   for (const [key, value] of Object.entries(node.Spec.Labels ?? {})) say(`${key}=${value}`)
+}
+
+/** Keeps `muster agent` running until told to stop; its own messages go to stdout. */
+export const superviseAgent = async (): Promise<void> => {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  await supervise(
+    [{ name: 'agent', command: ownCommand(), args: ['agent'], logFile: `${LOG_DIR}/agent.log` }],
+    { signal: stop.signal, onEvent: (line) => say(`${new Date().toISOString()} ${line}`) },
+  )
 }

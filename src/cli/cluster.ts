@@ -67,6 +67,12 @@ export const register = (program: Command): void => {
     .argument('<host>')
     .argument('[changes...]')
     .action(async (host: string, changes: string[]) => (await load()).nodeLabel(host, changes))
+
+  // Started by init and join where no service manager runs.
+  program
+    .command('supervise', { hidden: true })
+    .description('keep the agent of this host running')
+    .action(async () => (await load()).superviseAgent())
 }
 
 const load = () => import('./cluster-commands.ts')

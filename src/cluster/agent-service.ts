@@ -88,7 +88,7 @@ const supervisorPid = async (): Promise<number | undefined> => {
 const startInBackground = async (command: string): Promise<void> => {
   await mkdir(LOG_DIR, { recursive: true })
   await mkdir(RUN_DIR, { recursive: true })
-  const log = await open(`${LOG_DIR}/agent.log`, 'a')
+  const log = await open(`${LOG_DIR}/supervisor.log`, 'a')
   try {
     const child = spawn(command, ['supervise'], {
       detached: true,
