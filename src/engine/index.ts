@@ -1,2 +1,5 @@
 export * from './types.ts'
 export * from './engine.ts'
+export * from './client.ts'
+export * from './watch.ts'
+export { addressText, resolveAddress, type EngineAddress } from './address.ts'
