@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import * as cluster from './cluster.ts'
+import * as lab from './lab.ts'
 
 /**
  * The whole command tree. Declaring a command is cheap; what it does is imported when it runs, so
@@ -20,6 +21,6 @@ First steps:
   muster join ADDRESS --token T  add another server (muster token shows the command)
   muster up                      deploy compose.yaml of this folder`,
     )
-  for (const group of [cluster]) group.register(program)
+  for (const group of [cluster, lab]) group.register(program)
   return program
 }

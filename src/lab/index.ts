@@ -1,0 +1,5 @@
+export * from './exec.ts'
+export * from './form-cluster.ts'
+export * from './lab.ts'
+export * from './load.ts'
+export { runHostServices, REGISTRY } from './host-services.ts'

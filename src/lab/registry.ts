@@ -1,0 +1,81 @@
+/** The registry of a lab: in the lab's switch, so that all hosts and the machine reach it. */
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { MusterError } from '../base/index.ts'
+import type { LabNetwork } from './network.ts'
+import { CACHE_DIR, HOST_PATH, labFiles } from './paths.ts'
+import { killAll, labProcesses, markerEnv } from './processes.ts'
+import { inSwitch } from './switch.ts'
+
+const PORT = 5000
+
+/** The registry as the machine reaches it: `10.90.0.2:5000`. */
+export const registryAddress = (network: LabNetwork): string => `${network.registry}:${PORT}`
+
+/** Its files outlive labs and are shared by all of them. */
+const registryConfig = (network: LabNetwork): string =>
+  JSON.stringify({
+    version: '0.1',
+    log: { level: 'warn', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: `${CACHE_DIR}/registry` } },
+    http: { addr: registryAddress(network) },
+  })
+
+/** Starts the registry and waits until it answers. */
+export const startRegistry = async (lab: string, network: LabNetwork): Promise<void> => {
+  const files = labFiles(lab)
+  await stopRegistry(lab)
+  await mkdir(`${CACHE_DIR}/registry`, { recursive: true })
+  await writeFile(files.registryConfig, registryConfig(network))
+  const log = openSync(files.registryLog, 'a')
+  const [command = '', ...args] = inSwitch(lab, ['docker-registry', 'serve', files.registryConfig])
+  try {
+    spawn(command, args, {
+      detached: true,
+      cwd: '/',
+      stdio: ['ignore', log, log],
+      env: { PATH: HOST_PATH, OTEL_TRACES_EXPORTER: 'none', ...markerEnv(lab, 'registry') },
+    }).unref()
+  } finally {
+    closeSync(log)
+  }
+  const deadline = performance.now() + 10_000
+  while (!(await registryAnswers(network))) {
+    if (performance.now() > deadline) {
+      const said = (await readFile(files.registryLog, 'utf8')).trim().split('\n').at(-1)
+      throw new MusterError(
+        'LAB',
+        `The lab's registry does not start: ${said ?? 'it says nothing'}`,
+      )
+    }
+    await delay(20)
+  }
+}
+
+export const stopRegistry = (lab: string): Promise<void> =>
+  killAll(labProcesses(lab).filter((process) => process.role === 'registry'))
+
+export const registryAnswers = async (network: LabNetwork): Promise<boolean> => {
+  try {
+    const answer = await fetch(`http://${registryAddress(network)}/v2/`, {
+      signal: AbortSignal.timeout(1000),
+    })
+    return answer.ok
+  } catch (error) {
+    // Refused, unreachable or silent: all mean that it does not answer.
+    if (error instanceof Error) return false
+    throw error
+  }
+}
+
+/** Tags of an image in the registry; none if it does not know the image. `name` without the host. */
+export const registryTags = async (network: LabNetwork, name: string): Promise<string[]> => {
+  const answer = await fetch(`http://${registryAddress(network)}/v2/${name}/tags/list`, {
+    signal: AbortSignal.timeout(5000),
+  })
+  if (answer.status === 404) return []
+  const body = (await answer.json()) as { tags?: string[] | null }
+  return body.tags ?? []
+}
