@@ -1,6 +1,20 @@
 /** Bundles the command line into dist/: one file per lazily loaded command, so `--help` stays fast. */
 import { rmSync } from 'node:fs'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
+
+/**
+ * docker-modem loads ssh2 as soon as it is imported, for a transport that checks no host keys and
+ * that Muster never uses (src/engine speaks through the system's ssh). Left out of the bundle: it
+ * would cost every agent 5 MB, and as an external module it would have to be installed beside.
+ */
+const withoutSsh2: Plugin = {
+  name: 'without-ssh2',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /[\\/]docker-modem[\\/]lib[\\/]ssh\.js$/ }, () => ({
+      contents: 'module.exports = () => { throw new Error("ssh2 is not part of this build") }',
+    }))
+  },
+}
 
 const dist = new URL('../dist/', import.meta.url).pathname
 rmSync(dist, { recursive: true, force: true })
@@ -23,7 +37,6 @@ await build({
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  // docker-modem's own ssh transport checks no host keys: Muster never uses it (see src/engine).
-  external: ['ssh2'],
+  plugins: [withoutSsh2],
   logLevel: 'warning',
 })
