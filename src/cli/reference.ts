@@ -28,7 +28,7 @@ const section = (command: Command): string[] => {
     '',
     `    ${help.commandUsage(command)}`,
     '',
-    `${sentence(command.description())}`,
+    sentence(command.description()),
     '',
   ]
   const rows = [

@@ -10,6 +10,7 @@ import {
   MusterError,
   RUN_DIR,
   messageOf,
+  until,
 } from '../base/index.ts'
 
 /** How the agent of this host is kept running. */
@@ -63,15 +64,16 @@ export const removeAgent = async (clock: Clock): Promise<void> => {
   const pid = await supervisorPid()
   if (pid === undefined) return
   process.kill(pid, 'SIGTERM')
-  const limit = clock.now() + START_LIMIT_MS
-  while (existsSync(`/proc/${pid}`)) {
-    if (clock.now() > limit) {
-      throw new MusterError('TIMEOUT', `The agent's supervisor (process ${pid}) did not stop.`, {
-        hint: `Its log is ${LOG_DIR}/agent.log.`,
-      })
-    }
-    await clock.sleep(50)
-  }
+  await until(
+    `the agent's supervisor (process ${pid}) to stop`,
+    () => !existsSync(`/proc/${pid}`),
+    {
+      timeoutMs: START_LIMIT_MS,
+      intervalMs: 50,
+      clock,
+      hint: `Its log is ${LOG_DIR}/supervisor.log.`,
+    },
+  )
   await rm(PID_FILE, { force: true })
 }
 

@@ -1,4 +1,4 @@
-import { type Clock, MusterError } from '../base/index.ts'
+import { type Clock, MusterError, until } from '../base/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { joinAddress } from './address.ts'
 
@@ -75,15 +75,16 @@ const demoteSelf = async (engine: Engine, nodeId: string, clock: Clock): Promise
   if (self === undefined) return
   await engine.updateNode(nodeId, self.Version.Index, { ...self.Spec, Role: 'worker' })
   // The engine swaps its certificate before it is a worker; leaving earlier is refused.
-  const limit = clock.now() + DEMOTION_LIMIT_MS
-  while ((await engine.info()).Swarm?.ControlAvailable) {
-    if (clock.now() > limit) {
-      throw new MusterError('TIMEOUT', 'This host did not become a worker within 30 s.', {
-        hint: 'Look at `muster node ls` on another manager, then try again.',
-      })
-    }
-    await clock.sleep(200)
-  }
+  await until(
+    'this host to become a worker',
+    async () => !(await engine.info()).Swarm?.ControlAvailable,
+    {
+      timeoutMs: DEMOTION_LIMIT_MS,
+      intervalMs: 200,
+      clock,
+      hint: 'Look at `muster node ls` on another manager, then try again.',
+    },
+  )
 }
 
 /** The two join tokens, and the address a new host joins at. */
