@@ -7,6 +7,12 @@ import { reportError } from './report.ts'
 
 enableCompileCache()
 
+// `muster ... | head`: whoever reads has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 try {
   await createProgram().parseAsync()
 } catch (error) {
