@@ -1,0 +1,266 @@
+import { LABEL } from '../base/index.ts'
+import type { Service, ServiceNetwork, Stack } from '../compose/index.ts'
+import { checkKeys, type Problem } from './check.ts'
+import { containerSpec } from './container-spec.ts'
+import {
+  isJob,
+  placement,
+  resources,
+  restartPolicy,
+  serviceMode,
+  updateConfigs,
+} from './deploy-spec.ts'
+import type { Dependency, DesiredService, DesiredStack, SwarmTaskTemplate } from './desired.ts'
+import { desiredFiles, type FileContents, type FileNames } from './files.ts'
+import { familiarImage, parseImage } from './image.ts'
+import { serviceMounts } from './mounts.ts'
+import { desiredNetworks } from './networks.ts'
+import { servicePorts } from './ports.ts'
+import { tolerances } from './tolerance.ts'
+import { httpRoutes, type MusterOptions, parseMusterOptions } from './x-muster.ts'
+
+export interface SpecOptions {
+  /** API version of the engine, `1.41`. */
+  api: string
+  /** Milliseconds before a task that ended is replaced, where the file says nothing. */
+  restartDelayMs: number
+  /** Content of the files that configs and secrets come from. */
+  contents: FileContents
+  /** Keys that the user accepts to lose (`--tolerate`). */
+  tolerate?: readonly string[]
+}
+
+/** The stack, or everything in the file that the cluster cannot do. */
+export type SpecResult = { desired: DesiredStack; problems: [] } | { problems: Problem[] }
+
+/** What a Compose project wants to exist in the cluster. Pure. */
+export const toDesired = (stack: Stack, options: SpecOptions): SpecResult => {
+  const problems: Problem[] = []
+  const musters = new Map(
+    Object.entries(stack.services).map(([key, service]) => [
+      key,
+      parseMusterOptions(key, service, problems),
+    ]),
+  )
+  const tolerated = tolerances(stack, musters, options.tolerate ?? [], problems)
+  const checked = checkKeys(stack, { api: options.api, tolerated })
+  problems.push(...checked.problems)
+  const notes = checked.notes
+  const { files, names } = desiredFiles(stack, options.contents, problems)
+  const shared: Shared = {
+    stack,
+    options,
+    names,
+    problems,
+    awaited: awaitedToComplete(stack),
+    aliases: linkAliases(stack, problems),
+    tolerated,
+  }
+  const services = Object.entries(stack.services).map(([key, service]) =>
+    desiredService(key, service, musters.get(key) ?? {}, shared),
+  )
+  const networks = desiredNetworks(stack, { api: options.api, notes })
+  if (problems.length > 0) return { problems }
+  return { desired: { name: stack.name, networks, files, services, notes }, problems: [] }
+}
+
+interface Shared {
+  stack: Stack
+  options: SpecOptions
+  names: FileNames
+  problems: Problem[]
+  /** Services whose completion others wait for. */
+  awaited: ReadonlySet<string>
+  /** More names of a service on its networks, from `links` of others. */
+  aliases: ReadonlyMap<string, string[]>
+  tolerated: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+const desiredService = (
+  key: string,
+  service: Service,
+  muster: MusterOptions,
+  shared: Shared,
+): DesiredService => {
+  const { stack, options, problems } = shared
+  const mode = serviceMode(service, shared.awaited.has(key))
+  const job = isJob(mode)
+  const mounts = serviceMounts(key, service, { stack, api: options.api, problems })
+  const ports = servicePorts(key, service, muster, problems)
+  const image = imageOf(key, service, problems)
+  const labels = ownLabels(key, service, problems)
+  const template: SwarmTaskTemplate = {
+    ContainerSpec: containerSpec(key, service, {
+      stack,
+      api: options.api,
+      image: image.familiar,
+      mounts,
+      files: shared.names,
+      problems,
+    }),
+    Resources: resources(service) ?? {},
+    RestartPolicy: restartPolicy(service, {
+      job,
+      delay: options.restartDelayMs * 1e6,
+      path: ['services', key],
+      problems,
+    }),
+    Placement: placement(service),
+    Networks: attachments(key, service, shared),
+    ...(service.logging?.driver === undefined && service.logging?.options === undefined
+      ? {}
+      : {
+          LogDriver: {
+            ...(service.logging.driver === undefined ? {} : { Name: service.logging.driver }),
+            ...(service.logging.options === undefined ? {} : { Options: service.logging.options }),
+          },
+        }),
+  }
+  const endpointMode = service.deploy?.endpoint_mode
+  return {
+    key,
+    name: fullName(stack, key),
+    image: image.written,
+    pin: service.pull_policy !== 'never',
+    ports: ports.edge,
+    http: httpRoutes(key, service, muster, problems),
+    after: dependencies(key, service, shared),
+    restartWith: Object.entries(service.depends_on ?? {})
+      .filter(([name, each]) => each.restart === true && stack.services[name] !== undefined)
+      .map(([name]) => fullName(stack, name)),
+    spec: {
+      Name: fullName(stack, key),
+      Labels: { ...labels, [LABEL.stack]: stack.name, [LABEL.image]: image.written },
+      TaskTemplate: template,
+      Mode: mode,
+      ...(job ? {} : updateConfigs(service, mounts)),
+      EndpointSpec: {
+        ...(endpointMode === 'vip' || endpointMode === 'dnsrr' ? { Mode: endpointMode } : {}),
+        ...(ports.swarm.length > 0 ? { Ports: ports.swarm } : {}),
+      },
+    },
+  }
+}
+
+const fullName = (stack: Stack, key: string): string => `${stack.name}_${key}`
+
+const imageOf = (
+  key: string,
+  service: Service,
+  problems: Problem[],
+): { written: string; familiar: string } => {
+  const written = service.image ?? ''
+  const parsed = parseImage(written)
+  // Without image there must be build, and that is refused by the table of keys.
+  if (parsed === undefined && (written !== '' || service.build === undefined)) {
+    problems.push({
+      path: ['services', key, ...(written === '' ? [] : ['image'])],
+      message:
+        written === ''
+          ? 'the service has no image.'
+          : `"${written}" is not the name of an image (name:tag, or registry/name:tag).`,
+    })
+  }
+  return { written, familiar: parsed === undefined ? written : familiarImage(parsed) }
+}
+
+/** `deploy.labels`, without any that Docker or Muster sets itself. */
+const ownLabels = (key: string, service: Service, problems: Problem[]): Record<string, string> => {
+  const labels = service.deploy?.labels ?? {}
+  for (const name of Object.keys(labels)) {
+    if (!name.startsWith('muster.') && !name.startsWith('com.docker.stack.')) continue
+    problems.push({
+      path: ['services', key, 'deploy', 'labels', name],
+      message: `the label ${name} belongs to Muster or Docker and cannot be set by hand.`,
+    })
+  }
+  return labels
+}
+
+type Attachment = NonNullable<SwarmTaskTemplate['Networks']>[number]
+
+const attachments = (key: string, service: Service, shared: Shared): Attachment[] => {
+  if (service.network_mode === 'host') return [{ Target: 'host' }]
+  const networks = Object.entries(service.networks ?? {})
+  const wanted: [string, ServiceNetwork | undefined][] =
+    networks.length > 0 ? networks : [['default', undefined]]
+  const containerName =
+    service.container_name !== undefined &&
+    [key, '*'].some((each) => shared.tolerated.get(each)?.has('container_name'))
+      ? [service.container_name]
+      : []
+  return wanted
+    .map(([name, attachment]): Attachment => {
+      const network = shared.stack.networks[name]
+      if (network === undefined) {
+        shared.problems.push({
+          path: ['services', key, 'networks', name],
+          message: `there is no network "${name}" in the file.`,
+        })
+      }
+      const aliases = [
+        ...(attachment?.aliases ?? []),
+        ...containerName,
+        ...(shared.aliases.get(key) ?? []),
+        key,
+      ]
+      return {
+        Target: network?.name ?? name,
+        Aliases: [...new Set(aliases)],
+        ...(attachment?.driver_opts === undefined ? {} : { DriverOpts: attachment.driver_opts }),
+      }
+    })
+    .sort((a, b) => ((a.Target ?? '') < (b.Target ?? '') ? -1 : 1))
+}
+
+const awaitedToComplete = (stack: Stack): Set<string> =>
+  new Set(
+    Object.values(stack.services).flatMap((service) =>
+      Object.entries(service.depends_on ?? {})
+        .filter(([, each]) => each.condition === 'service_completed_successfully')
+        .map(([name]) => name),
+    ),
+  )
+
+const dependencies = (key: string, service: Service, shared: Shared): Dependency[] =>
+  Object.entries(service.depends_on ?? {}).flatMap(([name, each]) => {
+    const target = shared.stack.services[name]
+    if (target === undefined) return []
+    const mode = target.deploy?.mode
+    if (
+      each.condition === 'service_completed_successfully' &&
+      (mode === 'replicated' || mode === 'global')
+    ) {
+      shared.problems.push({
+        path: ['services', key, 'depends_on', name],
+        message: `"${name}" never completes: its deploy.mode is ${mode}.`,
+        hint: `Give ${name} deploy.mode: replicated-job, or wait for service_started or service_healthy.`,
+      })
+    }
+    return [
+      {
+        service: fullName(shared.stack, name),
+        condition: each.condition,
+        required: each.required,
+      },
+    ]
+  })
+
+/** `links: [db:database]` gives `db` the name `database` on its networks. */
+const linkAliases = (stack: Stack, problems: Problem[]): Map<string, string[]> => {
+  const aliases = new Map<string, string[]>()
+  for (const [key, service] of Object.entries(stack.services)) {
+    for (const [i, link] of (service.links ?? []).entries()) {
+      const [target = '', alias] = link.split(':', 2)
+      if (stack.services[target] === undefined) {
+        problems.push({
+          path: ['services', key, 'links', i],
+          message: `there is no service "${target}" in the file.`,
+        })
+      } else if (alias !== undefined && alias !== target) {
+        aliases.set(target, [...(aliases.get(target) ?? []), alias])
+      }
+    }
+  }
+  return aliases
+}
