@@ -1,3 +1,4 @@
+import { endpointsOf } from './by-service.ts'
 import type { Catalog, Endpoint, NetworkId, ServiceId } from './model.ts'
 
 /**
@@ -9,8 +10,8 @@ import type { Catalog, Endpoint, NetworkId, ServiceId } from './model.ts'
 export const serving = (catalog: Catalog, service: ServiceId, network?: NetworkId): Endpoint[] => {
   const firm: Endpoint[] = []
   const fading: Endpoint[] = []
-  for (const endpoint of catalog.endpoints.values()) {
-    if (endpoint.service !== service || endpoint.state !== 'ready') continue
+  for (const endpoint of endpointsOf(catalog.endpoints, service)) {
+    if (endpoint.state !== 'ready') continue
     if (network !== undefined && endpoint.addresses[network] === undefined) continue
     const host = catalog.hosts.get(endpoint.host)
     if (host?.state === 'suspected') continue

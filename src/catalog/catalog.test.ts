@@ -1,0 +1,211 @@
+/** Reports in, table, feed, followers out: whatever is lost or repeated, all end with the truth. */
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Feed } from './feed.ts'
+import { CatalogFollower, type FeedMessage } from './follower.ts'
+import { FRAME, frameDecoder } from './frames.ts'
+import { type Downward, type Report, decodeDownward } from './messages.ts'
+import type { Endpoint } from './model.ts'
+import { type Reported, nextReport, nothingReported, receive } from './reports.ts'
+import { sampleEndpoint, sampleHost, sampleService } from './samples.ts'
+import { serving } from './serving.ts'
+import { CatalogTable } from './table.ts'
+
+const messagesIn = (frame: Buffer): Downward[] =>
+  frameDecoder()(frame)
+    .filter(({ type }) => type === FRAME.json)
+    .map(({ payload }) => decodeDownward(payload))
+
+const ids = fc.constantFrom('e1', 'e2', 'e3', 'e4')
+const change = fc.record({
+  id: ids,
+  state: fc.constantFrom('starting', 'ready', 'unhealthy', 'gone'),
+  /** What happens to the report of this change on its way. */
+  fate: fc.constantFrom('arrives', 'lost', 'twice', 'late'),
+})
+
+test('reports that are lost, repeated or late converge after a resend', () => {
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+      const truth = new Map<string, Endpoint>()
+      let told: Reported | null = null
+      let manager = nothingReported
+      let seq = 0
+      let late: Report | undefined
+      const deliver = (report: Report) => {
+        const { outcome, state } = receive(manager, 'h1', report)
+        manager = state
+        if (outcome === 'resend') told = null
+      }
+      const say = (fate: string) => {
+        const now = { endpoints: new Map(truth), leaving: new Set<string>(), engineDown: false }
+        const report = nextReport(told, now, seq + 1)
+        if (!report) return
+        seq++
+        told = { ...now, seq, complete: true }
+        if (fate === 'late') late = report
+        if (fate === 'arrives' || fate === 'twice') deliver(report)
+        if (fate === 'twice') deliver(report)
+        if (fate === 'arrives' && late) {
+          deliver(late)
+          late = undefined
+        }
+      }
+      for (const { id, state, fate } of changes) {
+        if (state === 'gone') truth.delete(id)
+        else truth.set(id, sampleEndpoint(id, { state }))
+        say(fate)
+      }
+      // The connection works again: one more change shows the hole, the resend fills it.
+      truth.set('last', sampleEndpoint('last'))
+      say('arrives')
+      say('arrives')
+      expect(new Map(manager.endpoints)).toEqual(truth)
+      expect(manager.complete).toBe(true)
+    }),
+  )
+})
+
+test("a report about somebody else's endpoints changes nothing", () => {
+  const report: Report = {
+    type: 'report',
+    seq: 1,
+    full: true,
+    endpoints: [sampleEndpoint('e1', { host: 'h2' })],
+    gone: [],
+    leaving: [],
+    engineDown: false,
+  }
+  expect(receive(nothingReported, 'h1', report)).toEqual({
+    outcome: 'not-your-host',
+    state: nothingReported,
+  })
+})
+
+const step = fc.oneof(
+  fc.record({
+    do: fc.constant('endpoint' as const),
+    id: ids,
+    slot: fc.integer({ min: -1, max: 3 }),
+  }),
+  fc.record({ do: fc.constant('leaving' as const), id: ids, leaving: fc.boolean() }),
+  fc.record({
+    do: fc.constant('host' as const),
+    id: fc.constantFrom('h1', 'h2'),
+    up: fc.boolean(),
+  }),
+  fc.record({ do: fc.constant('flush' as const) }),
+  /** The follower takes what there is; or loses a frame on the way; or comes anew. */
+  fc.record({ do: fc.constantFrom('take' as const, 'lose' as const, 'reconnect' as const) }),
+)
+
+test('a follower that loses anything ends with the table of its manager', () => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 60 }),
+      fc.integer({ min: 200, max: 3000 }),
+      (steps, logBytes) => {
+        const table = new CatalogTable(() => undefined)
+        const feed = new Feed({ origin: 'm1', table, logBytes })
+        const follower = new CatalogFollower()
+        let cursor: number | undefined
+        const hand = (frame: Buffer) => {
+          for (const message of messagesIn(frame)) {
+            if (follower.receive(message as FeedMessage) === 'resync') cursor = undefined
+          }
+        }
+        const pull = () => {
+          if (cursor === undefined || !feed.canResume('m1', cursor)) {
+            const snapshot = feed.snapshot()
+            cursor = snapshot.version
+            snapshot.frames.forEach(hand)
+          }
+          for (let frame = feed.after(cursor); frame && cursor !== undefined;) {
+            cursor++
+            hand(frame)
+            frame = cursor === undefined ? undefined : feed.after(cursor)
+          }
+        }
+        for (const each of steps) {
+          if (each.do === 'endpoint') {
+            table.put(
+              'endpoints',
+              each.id,
+              each.slot < 0 ? undefined : sampleEndpoint(each.id, { slot: each.slot }),
+            )
+          } else if (each.do === 'leaving') table.setLeaving(each.id, each.leaving)
+          else if (each.do === 'host')
+            table.put('hosts', each.id, each.up ? sampleHost(each.id) : undefined)
+          else if (each.do === 'flush') feed.flush()
+          else if (each.do === 'take') pull()
+          else if (each.do === 'lose') {
+            if (cursor !== undefined && feed.after(cursor)) cursor++
+          } else {
+            const { origin, version } = follower.catalog
+            cursor = feed.canResume(origin, version) ? version : undefined
+          }
+        }
+        table.put('services', 'last', sampleService('last'))
+        feed.flush()
+        pull()
+        pull()
+        expect(follower.catalog).toEqual(table.catalog('m1', feed.version))
+      },
+    ),
+  )
+})
+
+test('a delta of a manager that was followed before is left out', () => {
+  const follower = new CatalogFollower({ ...new CatalogTable(() => undefined).catalog('m2', 4) })
+  const table = new CatalogTable(() => undefined)
+  const feed = new Feed({ origin: 'm1', table })
+  table.put('hosts', 'h1', sampleHost('h1'))
+  feed.flush()
+  const frame = feed.after(0)
+  expect(
+    frame && messagesIn(frame).map((message) => follower.receive(message as FeedMessage)),
+  ).toEqual(['nothing'])
+})
+
+test('serving stays right while the index is carried from one catalog to the next', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.array(fc.record({ id: ids, service: fc.constantFrom('s1', 's2', ''), slot: fc.nat(3) })),
+        { maxLength: 8 },
+      ),
+      (rounds) => {
+        const table = new CatalogTable(() => undefined)
+        const feed = new Feed({ origin: 'm1', table })
+        const follower = new CatalogFollower()
+        for (const frame of feed.snapshot().frames)
+          for (const message of messagesIn(frame)) follower.receive(message as FeedMessage)
+        for (const round of rounds) {
+          for (const { id, service, slot } of round) {
+            table.put(
+              'endpoints',
+              id,
+              service === '' ? undefined : sampleEndpoint(id, { service, slot }),
+            )
+          }
+          const from = feed.version
+          feed.flush()
+          for (let at = from; feed.after(at); at++) {
+            for (const message of messagesIn(feed.after(at) ?? Buffer.alloc(0)))
+              follower.receive(message as FeedMessage)
+          }
+          for (const service of ['s1', 's2']) {
+            const expected = [...table.endpoints.values()].filter(
+              (endpoint) => endpoint.service === service,
+            )
+            expect(
+              serving(follower.catalog, service)
+                .map(({ id }) => id)
+                .sort(),
+            ).toEqual(expected.map(({ id }) => id).sort())
+          }
+        }
+      },
+    ),
+  )
+})

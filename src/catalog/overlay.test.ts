@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { applyChanges, emptyCatalog, noChanges } from './changes.ts'
+import { hasEnded, isLeaving, isMoving } from './leaving.ts'
+import { overlay } from './overlay.ts'
+import { sampleEndpoint, sampleHost } from './samples.ts'
+
+test('a host trusts its own eyes for its own endpoints, and the manager for all others', () => {
+  const catalog = applyChanges(
+    emptyCatalog('m', 7),
+    {
+      ...noChanges(),
+      hosts: [sampleHost('h1', { state: 'suspected' }), sampleHost('h2')],
+      endpoints: [
+        sampleEndpoint('dead'),
+        sampleEndpoint('sick'),
+        sampleEndpoint('far', { host: 'h2' }),
+      ],
+    },
+    7,
+  )
+  const seen = overlay(catalog, {
+    host: 'h1',
+    name: 'host-h1',
+    address: '10.0.0.1',
+    endpoints: new Map([
+      ['sick', sampleEndpoint('sick', { state: 'unhealthy' })],
+      ['new', sampleEndpoint('new')],
+    ]),
+    leaving: new Set(['new']),
+    engineDown: true,
+  })
+  expect([...seen.endpoints.values()].map(({ id, state }) => `${id} ${state}`).sort()).toEqual([
+    'far ready',
+    'new ready',
+    'sick unhealthy',
+  ])
+  expect([...seen.leaving]).toEqual(['new'])
+  expect(seen.hosts.get('h1')).toMatchObject({ state: 'alive', engineDown: true })
+  expect(seen.version).toBe(7)
+})
+
+test.each([
+  ['running', 'running', { leaving: false, ended: false, moving: false }],
+  ['running', 'starting', { leaving: false, ended: false, moving: true }],
+  ['shutdown', 'running', { leaving: true, ended: false, moving: true }],
+  ['shutdown', 'shutdown', { leaving: true, ended: true, moving: false }],
+  ['remove', 'running', { leaving: true, ended: false, moving: true }],
+  ['complete', 'running', { leaving: false, ended: false, moving: false }],
+  ['running', 'failed', { leaving: false, ended: true, moving: false }],
+])('a task that should be %s and is %s', (desired, state, expected) => {
+  const task = { id: 't', desired, state }
+  expect({ leaving: isLeaving(task), ended: hasEnded(task), moving: isMoving(task) }).toEqual(
+    expected,
+  )
+})

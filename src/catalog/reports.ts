@@ -1,0 +1,89 @@
+/** How the reports of one host become the list of its endpoints. Pure. */
+import type { Report } from './messages.ts'
+import type { Endpoint, EndpointId, HostId } from './model.ts'
+
+/** What a host has said on its present connection. */
+export interface Reported {
+  /** Sequence number of the last report; 0 before the first. */
+  seq: number
+  /** False until a full report has come, and after a hole. */
+  complete: boolean
+  endpoints: ReadonlyMap<EndpointId, Endpoint>
+  leaving: ReadonlySet<EndpointId>
+  engineDown: boolean
+}
+
+export const nothingReported: Reported = {
+  seq: 0,
+  complete: false,
+  endpoints: new Map(),
+  leaving: new Set(),
+  engineDown: false,
+}
+
+/** - `applied`: the state is new. - `ignored`: seen before. - `resend`: ask for a full report. */
+export type ReportOutcome = 'applied' | 'ignored' | 'resend' | 'not-your-host'
+
+/**
+ * Takes one report of `host`, which is who the certificate says it is. A report that was seen
+ * before changes nothing; after a hole only a full report counts.
+ */
+export const receive = (
+  state: Reported,
+  host: HostId,
+  report: Report,
+): { outcome: ReportOutcome; state: Reported } => {
+  if (report.endpoints.some((endpoint) => endpoint.host !== host)) {
+    return { outcome: 'not-your-host', state }
+  }
+  if (report.seq <= state.seq) return { outcome: 'ignored', state }
+  if (!report.full && (!state.complete || report.seq !== state.seq + 1)) {
+    return { outcome: 'resend', state: { ...state, complete: false } }
+  }
+  const endpoints = new Map(report.full ? [] : state.endpoints)
+  for (const id of report.gone) endpoints.delete(id)
+  for (const endpoint of report.endpoints) endpoints.set(endpoint.id, endpoint)
+  return {
+    outcome: 'applied',
+    state: {
+      seq: report.seq,
+      complete: true,
+      endpoints,
+      leaving: new Set(report.leaving.filter((id) => endpoints.has(id))),
+      engineDown: report.engineDown,
+    },
+  }
+}
+
+/**
+ * The sender's side: from what a manager was last told and what is true now, the next report, or
+ * null when there is nothing to say.
+ */
+export const nextReport = (
+  told: Reported | null,
+  now: Pick<Reported, 'endpoints' | 'leaving' | 'engineDown'>,
+  seq: number,
+): Report | null => {
+  const old = told?.endpoints
+  const endpoints = [...now.endpoints.values()].filter(
+    (endpoint) => old?.get(endpoint.id) !== endpoint,
+  )
+  const gone = old ? [...old.keys()].filter((id) => !now.endpoints.has(id)) : []
+  const changed =
+    told === null ||
+    endpoints.length > 0 ||
+    gone.length > 0 ||
+    told.engineDown !== now.engineDown ||
+    told.leaving.size !== now.leaving.size ||
+    [...now.leaving].some((id) => !told.leaving.has(id))
+  if (!changed) return null
+  return {
+    type: 'report',
+    seq,
+    full: told === null,
+    endpoints,
+    gone,
+    leaving: [...now.leaving],
+    engineDown: now.engineDown,
+  }
+}

@@ -1,0 +1,81 @@
+/** What a valid part of the catalog looks like, field by field. */
+import {
+  type Decode,
+  bool,
+  fallback,
+  integer,
+  list,
+  nullable,
+  object,
+  oneOf,
+  record,
+  text,
+} from './decode.ts'
+import type {
+  CatalogHost,
+  CatalogService,
+  ClusterSettings,
+  Endpoint,
+  HttpRoute,
+  PublishedPort,
+} from './model.ts'
+
+/** Ids and names of Swarm objects: safe in file names and in the configuration of others. */
+export const name = text(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/, 'a name or id')
+const octet = '(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)'
+export const ipv4 = text(new RegExp(`^${octet}(?:\\.${octet}){3}$`), 'an IPv4 address')
+/** Address of a host: empty while nobody knows it. */
+export const hostAddress = text(/^[0-9A-Fa-f.:]{0,64}$/, 'an IP address')
+const port = integer(1, 65_535)
+
+export const publishedPort: Decode<PublishedPort> = object({
+  published: port,
+  target: port,
+  mode: oneOf('tcp', 'http'),
+  proxyProtocol: fallback(bool, false),
+})
+
+export const httpRoute: Decode<HttpRoute> = object({
+  host: text(
+    /^(?:\*|(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)$/,
+    'a host name, *.name or *',
+  ),
+  path: text(/^\/[\w\-.~!$&()+,;=:@%/]{0,1023}$/, 'a path that begins with /'),
+  published: port,
+  target: port,
+})
+
+export const endpoint: Decode<Endpoint> = object({
+  id: name,
+  host: name,
+  service: name,
+  container: name,
+  slot: integer(0),
+  addresses: record(name, ipv4),
+  state: oneOf('starting', 'ready', 'unhealthy'),
+})
+
+export const service: Decode<CatalogService> = object({
+  id: name,
+  name,
+  stack: nullable(name),
+  virtualIps: record(name, ipv4),
+  networks: list(name, 1000),
+  ports: list(publishedPort, 1000),
+  http: list(httpRoute, 1000),
+})
+
+export const host: Decode<CatalogHost> = object({
+  id: name,
+  name: text(/^[\w.-]{0,255}$/, 'a host name'),
+  address: hostAddress,
+  manager: bool,
+  leader: bool,
+  state: oneOf('alive', 'agentless', 'suspected'),
+  engineDown: bool,
+})
+
+export const settings: Decode<ClusterSettings> = object({
+  edgeImage: text(/^[\w.\-/:@]{1,512}$/, 'an image reference'),
+  restartDelayMs: integer(0),
+})
