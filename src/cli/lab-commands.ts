@@ -1,5 +1,14 @@
 import { MusterError } from '../base/index.ts'
-import { attachToHost, findLab, labDown, labUp, listLabs, runHostServices } from '../lab/index.ts'
+import {
+  REGISTRY,
+  attachToHost,
+  ensureImages,
+  findLab,
+  labDown,
+  labUp,
+  listLabs,
+  runHostServices,
+} from '../lab/index.ts'
 import type { LabUpOptions, Named } from './lab.ts'
 import { parseFormat, plural, printRows } from './output.ts'
 
@@ -33,6 +42,16 @@ export const power = async (
   await findLab(options.name)[verb](host)
   const done = { cut: 'is cut off', heal: 'is back', kill: 'has no power', start: 'is up' }
   say(`${host} ${done[verb]}.`)
+}
+
+export const build = async (folder: string, options: Named & { tag: string }): Promise<void> => {
+  const name = options.tag.replace(`${REGISTRY}/`, '')
+  await ensureImages(
+    findLab(options.name),
+    [{ name: name.includes(':') ? name : `${name}:latest`, context: folder }],
+    (line) => say(`  ${line}`),
+  )
+  say(`${REGISTRY}/${name}`)
 }
 
 export const down = async (options: Named & { purge?: boolean }): Promise<void> => {

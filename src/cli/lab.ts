@@ -30,6 +30,13 @@ export const register = (program: Command): void => {
       .argument('<host>')
       .action(async (host: string, options: Named) => (await load()).power(verb, host, options))
   }
+  named(lab.command('build'))
+    .description("build a folder's Dockerfile into the lab's registry")
+    .argument('<folder>')
+    .requiredOption('-t, --tag <name>', 'as in web:1; hosts pull it as registry:5000/web:1')
+    .action(async (folder: string, options: Named & { tag: string }) =>
+      (await load()).build(folder, options),
+    )
   named(lab.command('down'))
     .description('remove a lab and everything it left')
     .option('--purge', 'also the images that were made for labs')

@@ -31,7 +31,7 @@ const enter = (lab: string, host: string, argv: readonly string[]): string[] => 
   }
   return [
     ...['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--'],
-    ...['sh', '-c', 'cd "$0" 2>/dev/null || cd /; exec "$@"', process.cwd(), ...argv],
+    ...['sh', '-c', 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"', 'sh', process.cwd(), ...argv],
   ]
 }
 

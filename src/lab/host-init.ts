@@ -7,6 +7,8 @@ export const OWN_FOLDERS = {
   muster: '/var/lib/muster',
   log: '/var/log/muster',
   'docker-etc': '/etc/docker',
+  // containerd makes it, wherever its data is.
+  'containerd-opt': '/opt/containerd',
 } as const
 
 /** Files of the machine that a host has its own of. */
@@ -82,4 +84,5 @@ export const hostsFile = (network: LabNetwork, hosts: readonly string[]): string
  * A host's /etc/resolv.conf. Nobody answers there, and that is said at once: a look-up of a name
  * outside the lab fails in a millisecond instead of after many seconds.
  */
-export const resolvConf = (network: LabNetwork): string => `nameserver ${network.registry}\n`
+export const resolvConf = (network: LabNetwork): string =>
+  `nameserver ${network.registry}\noptions timeout:1 attempts:1\n`

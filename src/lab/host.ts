@@ -1,13 +1,13 @@
 /** One host of a lab: power on, power off, the state of its engine. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MusterError } from '../base/index.ts'
 import { removeCgroups } from './cgroups.ts'
+import { engineSocketOf, pingEngine } from './engine-socket.ts'
 import { OWN_FOLDERS, hostInitScript, hostsFile, resolvConf } from './host-init.ts'
 import type { LabNetwork } from './network.ts'
 import { HOST_PATH, hostFiles } from './paths.ts'
@@ -118,22 +118,13 @@ const initFirst = <T extends { init: boolean }>(processes: readonly T[]): T[] =>
 /** Path of the socket of a host's engine, as the machine can open it; undefined if it is off. */
 export const engineSocket = (lab: string, host: string): string | undefined => {
   const pid = hostInit(lab, host)
-  return pid === undefined ? undefined : `/proc/${pid}/root/run/docker.sock`
+  return pid === undefined ? undefined : engineSocketOf(pid)
 }
 
 /** Whether the engine of a host answers within half a second. */
 export const engineAnswers = async (lab: string, host: string): Promise<boolean> => {
-  const socketPath = engineSocket(lab, host)
-  if (socketPath === undefined || !existsSync(socketPath)) return false
-  return new Promise((resolve) => {
-    const ping = request({ socketPath, path: '/_ping', timeout: 500 }, (response) => {
-      response.resume()
-      resolve(response.statusCode === 200)
-    })
-    ping.on('timeout', () => ping.destroy())
-    ping.on('error', () => resolve(false))
-    ping.end()
-  })
+  const socket = engineSocket(lab, host)
+  return socket !== undefined && pingEngine(socket)
 }
 
 /** Resolves when the engine of a host answers. */

@@ -1,5 +1,6 @@
 export * from './exec.ts'
 export * from './form-cluster.ts'
+export { type ImageSource, ensureImages } from './images.ts'
 export * from './lab.ts'
 export * from './load.ts'
 export { runHostServices, REGISTRY } from './host-services.ts'

@@ -70,12 +70,16 @@ export const registryAnswers = async (network: LabNetwork): Promise<boolean> => 
   }
 }
 
-/** Tags of an image in the registry; none if it does not know the image. `name` without the host. */
-export const registryTags = async (network: LabNetwork, name: string): Promise<string[]> => {
-  const answer = await fetch(`http://${registryAddress(network)}/v2/${name}/tags/list`, {
+/** Digest that the registry has for `NAME:TAG`; undefined if it does not know it. */
+export const imageDigest = async (
+  network: LabNetwork,
+  image: string,
+): Promise<string | undefined> => {
+  const [name, tag] = image.split(':')
+  const answer = await fetch(`http://${registryAddress(network)}/v2/${name}/manifests/${tag}`, {
+    method: 'HEAD',
+    headers: { accept: 'application/vnd.docker.distribution.manifest.v2+json' },
     signal: AbortSignal.timeout(5000),
   })
-  if (answer.status === 404) return []
-  const body = (await answer.json()) as { tags?: string[] | null }
-  return body.tags ?? []
+  return answer.ok ? (answer.headers.get('docker-content-digest') ?? undefined) : undefined
 }

@@ -1,0 +1,128 @@
+/** The base image debian:bookworm-slim, made from Debian's packages: no image registry is needed. */
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MusterError, messageOf } from '../base/index.ts'
+import { type Builder, inBuilder } from './builder.ts'
+import { CACHE_DIR } from './paths.ts'
+import { run } from './run.ts'
+
+export const BASE_IMAGE = 'debian:bookworm-slim'
+const SUITE = 'bookworm'
+/** Goes into the hash of every image: raise it when the recipe below changes. */
+export const BASE_RECIPE = 'bookworm-slim-1'
+const MAKE_MS = 300_000
+
+/** Parts of a package that a container does not need, as Debian's own slim images leave them out. */
+const LEFT_OUT = [
+  '/usr/share/doc/*',
+  '/usr/share/man/*',
+  '/usr/share/info/*',
+  '/usr/share/locale/*',
+  '/usr/share/lintian/*',
+  '/usr/share/linda/*',
+  '/usr/share/groff/*',
+]
+
+/**
+ * Package sources of bookworm in apt's one-line form, from what this machine's own apt uses: lines
+ * of `apt-get indextargets` as `URI|release|component|origin|code name`. Undefined if it has none.
+ */
+export const debianSources = (targets: string): string[] => {
+  const rows = targets
+    .split('\n')
+    .map((line) => line.split('|'))
+    .filter(([, , , origin]) => origin === 'Debian')
+  const sources = (filter: (codeName: string) => boolean) =>
+    rows
+      .filter(([, , component, , codeName]) => component === 'main' && filter(codeName ?? ''))
+      .map(([uri, release]) => `deb ${uri} ${release} main`)
+  const own = sources((codeName) => codeName === SUITE || codeName.startsWith(`${SUITE}-`))
+  if (own.length > 0) return [...new Set(own)]
+  // Another release of Debian: its mirror has bookworm too.
+  const mirror = rows.find(([, release]) => /^[a-z]+$/.test(release ?? ''))?.[0]
+  return mirror === undefined
+    ? []
+    : [`deb ${mirror} ${SUITE} main`, `deb ${mirror} ${SUITE}-updates main`]
+}
+
+/** How this machine's apt reaches its mirror (proxies, clock checks), as lines of apt.conf. */
+export const fetchSettings = (dump: string): string[] =>
+  dump
+    .split('\n')
+    .filter((line) =>
+      /^Acquire::(https?(::\S*)?::Proxy|https?::CaInfo|Check-Valid-Until|Check-Date)\b.* ".+";$/.test(
+        line,
+      ),
+    )
+
+/** Makes sure that the builder has the base image: makes it, or else pulls it. */
+export const ensureBaseImage = async (
+  builder: Builder,
+  onProgress: (line: string) => void,
+): Promise<void> => {
+  const wanted = await inBuilder(builder, [
+    'docker',
+    'images',
+    '-q',
+    '--filter',
+    `label=muster.recipe=${BASE_RECIPE}`,
+    BASE_IMAGE,
+  ])
+  if (wanted.trim() !== '') return
+  onProgress(`making ${BASE_IMAGE} from Debian packages (about 15 s)`)
+  try {
+    await makeBaseImage(builder)
+  } catch (cause) {
+    onProgress(`it cannot be made here, pulling ${BASE_IMAGE}`)
+    try {
+      await inBuilder(builder, ['docker', 'pull', BASE_IMAGE], { timeoutMs: MAKE_MS })
+    } catch (pull) {
+      throw new MusterError(
+        'LAB',
+        `${BASE_IMAGE} can be neither made (${messageOf(cause)}) nor pulled (${messageOf(pull)}).`,
+        { cause, hint: 'Does `apt-get update` work on this machine?' },
+      )
+    }
+  }
+}
+
+const makeBaseImage = async (builder: Builder): Promise<void> => {
+  const { lab } = builder
+  const format = '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(CODENAME)'
+  const sources = debianSources(
+    await run(lab, ['apt-get', 'indextargets', '--format', format, 'Identifier: Packages']),
+  )
+  const settings = fetchSettings(await run(lab, ['apt-config', 'dump']))
+  const folder = join(CACHE_DIR, 'base')
+  const tar = join(folder, 'base.tar')
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  try {
+    await inBuilder(
+      builder,
+      [
+        'env',
+        `TMPDIR=${folder}`,
+        'mmdebstrap',
+        '--variant=minbase',
+        '--quiet',
+        ...settings.map((line) => `--aptopt=${line.replace(/;$/, '')}`),
+        ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
+        '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+        '--customize-hook=rm -rf "$1"/var/log/*.log "$1"/var/log/apt "$1"/var/cache/ldconfig/*',
+        SUITE,
+        tar,
+        ...(sources.length > 0 ? sources : []),
+      ],
+      { timeoutMs: MAKE_MS },
+    )
+    const changes = ['CMD ["bash"]', `LABEL muster.recipe=${BASE_RECIPE}`]
+    await inBuilder(
+      builder,
+      ['docker', 'import', ...changes.flatMap((line) => ['--change', line]), tar, BASE_IMAGE],
+      { timeoutMs: MAKE_MS },
+    )
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

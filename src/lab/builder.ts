@@ -1,0 +1,144 @@
+/**
+ * An engine that builds images: on the machine's own network, so that `apt-get` in a Dockerfile
+ * works wherever it works on the machine. It runs only while something is built, and keeps its
+ * images in the cache folder.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { MusterError } from '../base/index.ts'
+import { removeCgroups } from './cgroups.ts'
+import { engineSocketOf, pingEngine } from './engine-socket.ts'
+import { REGISTRY } from './host-services.ts'
+import type { LabNetwork } from './network.ts'
+import { CACHE_DIR, HOST_PATH } from './paths.ts'
+import { hostInit, killAll, labProcesses, markerEnv } from './processes.ts'
+import { run } from './run.ts'
+
+/** Stands where a lab's name stands: its processes and control groups are found like a lab's. */
+export const BUILDER_LAB = '.images'
+const START_MS = 60_000
+
+/** A running builder; disposing of it stops it. */
+export interface Builder extends AsyncDisposable {
+  /** Under which its helpers are marked. */
+  lab: string
+  pid: number
+}
+
+const PROXY_NAMES = [
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+]
+
+/** The machine's proxies, which downloads go through. */
+export const proxyEnv = (): Record<string, string> =>
+  Object.fromEntries(
+    PROXY_NAMES.flatMap((name) => {
+      const value = process.env[name]
+      return value ? [[name, value]] : []
+    }),
+  )
+
+const initScript = (dir: string): string => `set -eu
+mount --make-rprivate /
+cp /etc/resolv.conf ${dir}/resolv.conf
+mount --bind ${dir}/hosts /etc/hosts
+mount --bind ${dir}/data /var/lib/docker
+mount -t tmpfs tmpfs /opt/containerd
+resolv=$(readlink -f /etc/resolv.conf)
+mount -t tmpfs -o mode=755 tmpfs /run
+[ -L /var/run ] || mount --bind /run /var/run
+[ -e "$resolv" ] || { mkdir -p "$(dirname "$resolv")"; cp ${dir}/resolv.conf "$resolv"; }
+exec tini -- dockerd --bridge=none --iptables=false --ip6tables=false \\
+  --exec-opt=native.cgroupdriver=cgroupfs --cgroup-parent=/muster-${BUILDER_LAB}.builder \\
+  --insecure-registry=${REGISTRY}
+`
+
+/** Starts a builder that can push to the registry of a lab. Call with the images' lock held. */
+export const startBuilder = async (network: LabNetwork): Promise<Builder> => {
+  const dir = join(CACHE_DIR, 'builder')
+  await stopBuilder()
+  await mkdir(join(dir, 'data'), { recursive: true })
+  await writeFile(
+    join(dir, 'hosts'),
+    `${readFileSync('/etc/hosts', 'utf8')}\n${network.registry} registry\n`,
+  )
+  await writeFile(join(dir, 'init.sh'), initScript(dir))
+  const log = openSync(join(dir, 'dockerd.log'), 'w')
+  let child: ChildProcess
+  try {
+    child = spawn(
+      'unshare',
+      [
+        ...['--mount', '--pid', '--ipc', '--fork', '--kill-child=SIGKILL', '--mount-proc'],
+        ...['sh', join(dir, 'init.sh')],
+      ],
+      {
+        detached: true,
+        cwd: '/',
+        stdio: ['ignore', log, log],
+        env: {
+          PATH: HOST_PATH,
+          HOME: '/root',
+          ...proxyEnv(),
+          ...markerEnv(BUILDER_LAB, 'builder'),
+        },
+      },
+    )
+  } finally {
+    closeSync(log)
+  }
+  child.unref()
+  const ended = once(child, 'exit').then(() => true)
+  const deadline = performance.now() + START_MS
+  for (;;) {
+    const pid = hostInit(BUILDER_LAB, 'builder')
+    if (pid !== undefined && (await pingEngine(engineSocketOf(pid)))) {
+      return { lab: BUILDER_LAB, pid, [Symbol.asyncDispose]: () => stopBuilder() }
+    }
+    const over = await Promise.race([ended, delay(50, false)])
+    if (over || performance.now() > deadline) {
+      const said = (await readFile(join(dir, 'dockerd.log'), 'utf8')).trim().split('\n').at(-1)
+      throw new MusterError('LAB', `The engine that builds images does not start: ${said}`, {
+        hint: `Its log is ${dir}/dockerd.log.`,
+      })
+    }
+  }
+}
+
+/** Asks the builder to end, so that its images are whole on the disk, and clears what is left. */
+const stopBuilder = async (): Promise<void> => {
+  const init = hostInit(BUILDER_LAB, 'builder')
+  if (init !== undefined) {
+    process.kill(init, 'SIGTERM')
+    const deadline = performance.now() + 10_000
+    while (hostInit(BUILDER_LAB, 'builder') === init && performance.now() < deadline) {
+      await delay(20)
+    }
+  }
+  await killAll(labProcesses(BUILDER_LAB))
+  await removeCgroups(BUILDER_LAB)
+}
+
+/** Runs a program beside the builder's engine, where `docker` speaks to it; gives its stdout. */
+export const inBuilder = (
+  builder: Builder,
+  argv: readonly string[],
+  options: { timeoutMs?: number; input?: string } = {},
+): Promise<string> =>
+  run(
+    builder.lab,
+    ['nsenter', '--target', String(builder.pid), '--mount', '--ipc', '--pid', '--', ...argv],
+    {
+      ...options,
+      env: { HOME: '/root', DOCKER_CONTEXT: 'default', DOCKER_BUILDKIT: '0', ...proxyEnv() },
+    },
+  )
