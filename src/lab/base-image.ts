@@ -9,7 +9,7 @@ import { run } from './run.ts'
 export const BASE_IMAGE = 'debian:bookworm-slim'
 const SUITE = 'bookworm'
 /** Goes into the hash of every image: raise it when the recipe below changes. */
-export const BASE_RECIPE = 'bookworm-slim-1'
+export const BASE_RECIPE = 'bookworm-slim-2'
 const MAKE_MS = 300_000
 
 /** Parts of a package that a container does not need, as Debian's own slim images leave them out. */
@@ -25,7 +25,8 @@ const LEFT_OUT = [
 
 /**
  * Package sources of bookworm in apt's one-line form, from what this machine's own apt uses: lines
- * of `apt-get indextargets` as `URI|release|component|origin|code name`. Undefined if it has none.
+ * of `apt-get indextargets` as `URI|release|component|origin|code name`. None if apt
+ * knows of none.
  */
 export const debianSources = (targets: string): string[] => {
   const rows = targets
@@ -89,9 +90,16 @@ export const ensureBaseImage = async (
 const makeBaseImage = async (builder: Builder): Promise<void> => {
   const { lab } = builder
   const format = '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(CODENAME)'
-  const sources = debianSources(
-    await run(lab, ['apt-get', 'indextargets', '--format', format, 'Identifier: Packages']),
-  )
+  const readSources = async () =>
+    debianSources(
+      await run(lab, ['apt-get', 'indextargets', '--format', format, 'Identifier: Packages']),
+    )
+  let sources = await readSources()
+  if (sources.length === 0) {
+    // Without package lists apt does not know whose its sources are.
+    await run(lab, ['apt-get', '-qq', 'update'], { timeoutMs: MAKE_MS })
+    sources = await readSources()
+  }
   const settings = fetchSettings(await run(lab, ['apt-config', 'dump']))
   const folder = join(CACHE_DIR, 'base')
   const tar = join(folder, 'base.tar')
@@ -106,13 +114,18 @@ const makeBaseImage = async (builder: Builder): Promise<void> => {
         'mmdebstrap',
         '--variant=minbase',
         '--quiet',
+        // Instead of usrmerge, which brings all of Perl.
+        '--include=usr-is-merged',
+        '--aptopt=Dir::Cache::pkgcache ""',
+        '--aptopt=Dir::Cache::srcpkgcache ""',
+        '--aptopt=Acquire::Languages "none"',
         ...settings.map((line) => `--aptopt=${line.replace(/;$/, '')}`),
         ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
         '--dpkgopt=path-include=/usr/share/doc/*/copyright',
-        '--customize-hook=rm -rf "$1"/var/log/*.log "$1"/var/log/apt "$1"/var/cache/ldconfig/*',
+        '--customize-hook=rm -rf "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/log/*.log "$1"/var/log/apt "$1"/var/cache/ldconfig/*',
         SUITE,
         tar,
-        ...(sources.length > 0 ? sources : []),
+        ...sources,
       ],
       { timeoutMs: MAKE_MS },
     )
