@@ -1,0 +1,7 @@
+export * from './config.ts'
+export * from './departure.ts'
+export * from './haproxy-config.ts'
+export * from './reconcile.ts'
+export * from './routes.ts'
+export * from './runtime.ts'
+export * from './tunables.ts'

@@ -1,0 +1,46 @@
+/**
+ * The edge's timings, each with the trade-off behind it. Milliseconds unless the name says otherwise.
+ */
+export const EDGE_TUNABLES = {
+  /**
+   * A SYN inside a cluster is answered in under 10 ms; a lost host never answers. Each new connection
+   * that picks a lost one costs its client this long, so it must stay well under what a person
+   * notices, and above a retransmitted ARP or a scheduling stall on a loaded host.
+   */
+  connect: 250,
+  /** Attempts after the first, each on another server: two lost hosts in a row still leave two. */
+  retries: 3,
+  /** How soon a doubtful server is probed again, and a lost one looked for. */
+  fastCheck: 250,
+  downCheck: 500,
+  /** Headers of a request: ends connections that send nothing (slow loris), not slow uploads. */
+  requestHeaders: 30_000,
+  /** Idle client in HTTP; between two requests, or in the middle of a body. */
+  httpClient: 60_000,
+  /** A request that the application works on. Lost hosts are found by TCP, not by this. */
+  httpServer: 600_000,
+  /** WebSockets and plain TCP may be silent for long; their ends are watched by TCP keepalive. */
+  tunnel: 24 * 3_600_000,
+  /** After a reload the old process serves its open connections at most this long. */
+  hardStop: 24 * 3_600_000,
+  /** Old processes that may linger after reloads; the eldest is ended first. */
+  maxReloads: 50,
+  /** Open files at most; HAProxy takes half as connections. Unbounded limits would cost gigabytes. */
+  fdHardLimit: 100_000,
+  /** Numeric, so that any image with HAProxy will do. */
+  uid: 99,
+} as const
+
+/**
+ * Kernel settings of the edge container's network namespace, where only the connections to servers
+ * live (those of clients belong to the host's namespace). An acknowledgement that is missing for
+ * (2^(retries2+1) - 1) * 200 ms = 1.4 s ends the connection and HAProxy sends an idempotent request
+ * to another server. `tcp-ut` on server lines would do the same, but is refused by `add server`.
+ */
+export const EDGE_SYSCTLS: Readonly<Record<string, string>> = {
+  'net.ipv4.tcp_retries2': '2',
+  'net.ipv4.tcp_syn_retries': '1',
+  /** Each attempt uses a port of the container; many short connections to few servers need all. */
+  'net.ipv4.ip_local_port_range': '1024 65535',
+  'net.ipv4.tcp_tw_reuse': '1',
+}
