@@ -1,0 +1,324 @@
+import { LABEL, MusterError } from '../base/index.ts'
+import type { Network, Service } from '../engine/index.ts'
+import { type Canonical, canonicalSpec, sameCanonical } from './canonical.ts'
+import { type Current, networkNames, ownedBy, ownServices } from './current.ts'
+import { isJob } from './deploy-spec.ts'
+import type { DesiredNetwork, SettledService, SettledStack } from './desired.ts'
+import { diffSpecs, type SpecDiff } from './diff.ts'
+import type { Operation, UpdateService } from './operations.ts'
+import { claimsOf, conflicting } from './published.ts'
+import { deployedRevision, nextNumber } from './revisions.ts'
+
+/** Everything that turns what is into what is wanted, in the order it is done. */
+export interface Plan {
+  stack: string
+  settled: SettledStack
+  /** Revision that serves now, if any, and the one that this becomes. */
+  from: number | undefined
+  to: number
+  operations: Operation[]
+  /** Keys of services that stay as they are. */
+  unchanged: string[]
+  notes: string[]
+}
+
+/**
+ * What has to be done. Pure; nothing to do means an empty list. Throws STACK_REFUSED for what Swarm
+ * cannot change, and for external objects that are not there.
+ */
+export const plan = (settled: SettledStack, current: Current, notes: string[] = []): Plan => {
+  const refusals = [...networkRefusals(settled, current), ...fileRefusals(settled, current)]
+  if (refusals.length > 0) {
+    throw new MusterError('STACK_REFUSED', refusals.map((each) => each.message).join('\n'), {
+      hint: refusals[0]?.hint ?? '',
+    })
+  }
+  const services = planServices(settled, current)
+  const operations = [
+    ...createNetworks(settled, current),
+    ...createFiles(settled, current),
+    ...services.operations,
+    ...removals(settled, current),
+  ]
+  return {
+    stack: settled.name,
+    settled,
+    from: deployedRevision(current.revisions)?.number,
+    to: nextNumber(current.revisions),
+    operations,
+    unchanged: services.unchanged,
+    notes,
+  }
+}
+
+interface Refusal {
+  message: string
+  hint: string
+}
+
+const createNetworks = (settled: SettledStack, current: Current): Operation[] => {
+  const there = new Set(current.networks.map((each) => each.Name))
+  return settled.networks
+    .filter((network) => !network.external && !there.has(network.name))
+    .map((network) => ({ kind: 'create-network', network }))
+}
+
+const networkRefusals = (settled: SettledStack, current: Current): Refusal[] =>
+  settled.networks.flatMap((network): Refusal[] => {
+    const there = current.networks.find((each) => each.Name === network.name)
+    if (network.external) {
+      return there === undefined
+        ? [
+            {
+              message: `The external network "${network.name}" does not exist in the cluster.`,
+              hint: `Create it: docker network create -d overlay --attachable ${network.name}`,
+            },
+          ]
+        : []
+    }
+    if (there === undefined) return []
+    if (!ownedBy(settled.name, there.Labels)) {
+      const owner = there.Labels?.[LABEL.stack]
+      return [
+        {
+          message: `The network "${network.name}" exists already and belongs to ${owner === undefined ? 'no stack' : `stack ${owner}`}.`,
+          hint: 'Use it with external: true, or give the network of this stack another name.',
+        },
+      ]
+    }
+    const changes = networkChanges(network, there)
+    return changes.length === 0
+      ? []
+      : [
+          {
+            message: `Swarm cannot change the network "${network.name}" while it exists: ${changes.join(', ')}.`,
+            hint: `Give it another name, or remove the stack first: muster down ${settled.name}`,
+          },
+        ]
+  })
+
+/** What differs between a network as it is wanted and as it is. */
+const networkChanges = (network: DesiredNetwork, there: Network): string[] => {
+  const { request } = network
+  const compare = (name: string, before: unknown, after: unknown) =>
+    sameCanonical(before, after)
+      ? []
+      : [`${name} ${JSON.stringify(before)} -> ${JSON.stringify(after)}`]
+  // The engine adds options and pools of its own: only what the file asks for has to be there.
+  const options = Object.entries(request.Options ?? {}).flatMap(([key, value]) =>
+    compare(`driver_opts.${key}`, there.Options?.[key] ?? null, value),
+  )
+  const pools = (request.IPAM?.Config ?? []).flatMap((pool) =>
+    pool.Subnet === undefined ||
+    (there.IPAM?.Config ?? []).some((each) => each.Subnet === pool.Subnet)
+      ? []
+      : [`ipam gets subnet ${pool.Subnet}`],
+  )
+  return [
+    ...compare('driver', there.Driver ?? '', request.Driver ?? 'overlay'),
+    ...compare('attachable', there.Attachable ?? false, request.Attachable ?? false),
+    ...compare('internal', there.Internal ?? false, request.Internal ?? false),
+    ...compare('enable_ipv6', there.EnableIPv6 ?? false, request.EnableIPv6 ?? false),
+    ...options,
+    ...pools,
+  ]
+}
+
+const createFiles = (settled: SettledStack, current: Current): Operation[] =>
+  settled.files.flatMap((file): Operation[] => {
+    const existing = current[`${file.kind}s`]
+    if (file.external || existing.some((each) => each.Spec.Name === file.name)) return []
+    const base = baseName(file.name)
+    const replaces = existing.some((each) => baseName(each.Spec.Name) === base)
+    return [{ kind: 'create-file', file, replaces }]
+  })
+
+/** A hashed name without its hash. */
+export const baseName = (name: string): string => name.replace(/_[0-9a-f]{12}$/, '')
+
+const fileRefusals = (settled: SettledStack, current: Current): Refusal[] =>
+  settled.files.flatMap((file): Refusal[] => {
+    const exists = current[`${file.kind}s`].some((each) => each.Spec.Name === file.name)
+    if (exists) return []
+    if (file.external) {
+      return [
+        {
+          message: `The external ${file.kind} "${file.name}" does not exist in the cluster.`,
+          hint: `Create it: docker ${file.kind} create ${file.name} FILE`,
+        },
+      ]
+    }
+    return file.data === undefined && file.driver === undefined
+      ? [
+          {
+            message: `The ${file.kind} "${baseName(file.name)}" of that revision is no longer in the cluster.`,
+            hint: 'Deploy from the files instead: muster up.',
+          },
+        ]
+      : []
+  })
+
+const planServices = (
+  settled: SettledStack,
+  current: Current,
+): { operations: Operation[]; unchanged: string[] } => {
+  const names = { networks: networkNames(current.networks) }
+  const existing = new Map(current.services.map((each) => [each.Spec.Name, each]))
+  const drafts = settled.services.map((service) => {
+    const there = existing.get(service.name)
+    if (there === undefined) return { service, there, diff: undefined, before: undefined }
+    const before = canonicalSpec(there.Spec, names)
+    const after = canonicalSpec(service.spec, names)
+    return { service, there, diff: diffOf(before, after), before }
+  })
+  const replaced = new Set(
+    drafts.filter((each) => each.diff?.replacesTasks).map((each) => each.service.name),
+  )
+  const changed = new Set(
+    drafts
+      .filter((each) => each.there === undefined || (each.diff?.changes.length ?? 0) > 0)
+      .map((each) => each.service.name),
+  )
+  const waves = updateWaves(settled.services, changed)
+  const operations: Operation[] = []
+  const unchanged: string[] = []
+  for (const { service, there, diff, before } of drafts) {
+    if (there === undefined || diff === undefined || before === undefined) {
+      const waits = service.after.length > 0
+      const held = waits && canBeHeld(service)
+      operations.push({
+        kind: 'create-service',
+        service,
+        held,
+        wave: waits && !held ? waves(service.name) : 0,
+      })
+      continue
+    }
+    const forced = service.restartWith.filter((each) => replaced.has(each))
+    if (diff.changes.length === 0 && forced.length === 0) {
+      unchanged.push(service.key)
+    } else if (diff.recreates) {
+      const held = service.after.length > 0 && canBeHeld(service)
+      const { changes } = diff
+      const wave = waves(service.name)
+      operations.push({ kind: 'recreate-service', service, id: there.ID, changes, held, wave })
+    } else {
+      operations.push(updateOf({ service, there, diff, before, forced, wave: waves(service.name) }))
+    }
+  }
+  return { operations, unchanged }
+}
+
+/** A service with one task on each host cannot have none: it is created when its turn has come. */
+const canBeHeld = (service: SettledService): boolean =>
+  service.spec.Mode?.Global === undefined && service.spec.Mode?.GlobalJob === undefined
+
+/** A difference always says something, even where no field of a Compose file is behind it. */
+const diffOf = (before: Canonical, after: Canonical): SpecDiff => {
+  const diff = diffSpecs(before, after)
+  return diff.changes.length > 0 || sameCanonical(before, after)
+    ? diff
+    : { ...diff, changes: ['labels that Docker reads'] }
+}
+
+const updateOf = (draft: {
+  service: SettledService
+  there: Service
+  diff: SpecDiff
+  before: Canonical
+  forced: string[]
+  wave: number
+}): UpdateService => {
+  const { service, there, diff, forced } = draft
+  const held = there.Spec.Labels?.[LABEL.after] !== undefined
+  const replaces = (diff.replacesTasks || forced.length > 0) && !held
+  const force = there.Spec.TaskTemplate?.ForceUpdate ?? 0
+  return {
+    kind: 'update-service',
+    service,
+    id: there.ID,
+    version: there.Version.Index,
+    before: JSON.stringify(draft.before),
+    changes: [...diff.changes, ...forced.map((each) => `restarts because ${each} changes`)],
+    restarts: replaces ? taskCount(there.Spec) : 0,
+    effect: held
+      ? 'still waits for its dependencies'
+      : effectOf(service, { replaces, moves: diff.movesTasks }),
+    held,
+    forceUpdate: forced.length > 0 ? force + 1 : force,
+    wave: draft.wave,
+  }
+}
+
+/** Tasks that a change replaces; a global service has one on each host, counted as one here. */
+const taskCount = (spec: Service['Spec']): number =>
+  spec.Mode?.Replicated?.Replicas ?? spec.Mode?.ReplicatedJob?.TotalCompletions ?? 1
+
+const effectOf = (service: SettledService, what: { replaces: boolean; moves: boolean }): string => {
+  // Swarm runs a job again after every update of it, whatever has changed.
+  if (isJob(service.spec.Mode)) return 'runs again'
+  if (what.moves) return 'tasks move only if their host no longer fits'
+  if (!what.replaces) return 'no task restarts'
+  const { Parallelism: parallelism = 1, Order: order } = service.spec.UpdateConfig ?? {}
+  const pace = parallelism === 0 ? 'all at once' : `rolling, ${parallelism} at a time`
+  return `${pace}, ${order === 'start-first' ? 'start first' : 'stop first'}`
+}
+
+/**
+ * In which wave a running service is updated: after every dependency of it that changes in the same
+ * deployment and that it waits for to be healthy or to complete. New services need no wave, the
+ * leader holds them.
+ */
+const updateWaves = (
+  services: readonly SettledService[],
+  changed: ReadonlySet<string>,
+): ((name: string) => number) => {
+  const byName = new Map(services.map((each) => [each.name, each]))
+  const known = new Map<string, number>()
+  const waveOf = (name: string): number => {
+    const seen = known.get(name)
+    if (seen !== undefined) return seen
+    // A loop of dependencies is refused when the file is loaded; this only ends the recursion.
+    known.set(name, 0)
+    const waits = (byName.get(name)?.after ?? []).filter(
+      (each) => changed.has(each.service) && each.condition !== 'service_started',
+    )
+    const wave = Math.max(0, ...waits.map((each) => waveOf(each.service) + 1))
+    known.set(name, wave)
+    return wave
+  }
+  return waveOf
+}
+
+/** What the file no longer has: services first, then the networks that only they used. */
+const removals = (settled: SettledStack, current: Current): Operation[] => {
+  const wanted = new Set(settled.services.map((each) => each.name))
+  const claims = settled.services.flatMap((each) =>
+    claimsOf({ Spec: each.spec } as unknown as Service),
+  )
+  const services = ownServices(current)
+    .filter((each) => !wanted.has(each.Spec.Name))
+    .map((each): Operation => {
+      const name = each.Spec.Name
+      return {
+        kind: 'remove-service',
+        name,
+        key: shortName(settled.name, name),
+        id: each.ID,
+        // Somebody else in the stack takes over its port: it must let go first.
+        early: claimsOf(each).some((held) => claims.some((claim) => conflicting(held, claim))),
+      }
+    })
+  const networks = current.networks
+    .filter(
+      (each) =>
+        ownedBy(settled.name, each.Labels) &&
+        !settled.networks.some((network) => network.name === each.Name),
+    )
+    .map((each): Operation => ({ kind: 'remove-network', name: each.Name, id: each.Id }))
+  return [...services, ...networks]
+}
+
+/** `shop_web` in the stack `shop` is `web`. */
+export const shortName = (stack: string, name: string): string =>
+  name.startsWith(`${stack}_`) ? name.slice(stack.length + 1) : name
