@@ -53,6 +53,6 @@ test.each<[string, ManagerSight[], string | null, string | null]>([
     null,
     'b',
   ],
-])('an agent follows %s', (_, managers, current, expected) => {
+])('an agent follows %s', (...[, managers, current, expected]) => {
   expect(chooseManager(managers, current)).toBe(expected)
 })

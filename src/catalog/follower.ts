@@ -41,6 +41,11 @@ export class CatalogFollower {
     return this.#catalog
   }
 
+  /** Forgets a snapshot that was only half there: its manager is not followed any more. */
+  abandon(): void {
+    this.#building = undefined
+  }
+
   /** Throws CorruptMessage for what cannot come at this point. */
   receive(message: FeedMessage): FeedOutcome {
     if (message.type === 'delta') return this.#delta(message)

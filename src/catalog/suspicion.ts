@@ -15,7 +15,7 @@ export interface Sight {
   /** Since anything was heard of it. */
   silence: number
   /** Last probe that began in this silence; null if none has ended. */
-  probe: { result: ProbeResult; age: number } | null
+  probe: ProbeResult | null
   /** How long every probe has been answered, while Swarm called the host ready; 0 if not. */
   answeringFor: number
   /** Swarm itself calls it down. */
@@ -50,18 +50,18 @@ export const judge = (sights: readonly Sight[]): Judgement => {
 }
 
 const inSight = (sight: Sight): boolean =>
-  sight.silence < TUNABLES.inSight || sight.probe?.result === 'answered'
+  sight.silence < TUNABLES.inSight || sight.probe === 'answered'
 
 const stateOf = (sight: Sight, doubt: boolean): HostState => {
   if (sight.reporting && sight.silence < TUNABLES.silence) return 'alive'
-  if (sight.probe?.result === 'answered') {
+  if (sight.probe === 'answered') {
     // A host that was gone may have come back from a power cut, with nothing running: only its
     // agent's report, or Swarm's opinion after a while, brings its endpoints back.
     return sight.state === 'suspected' && sight.answeringFor < TUNABLES.rehabilitation
       ? 'suspected'
       : 'agentless'
   }
-  if (sight.probe?.result === 'nothing') {
+  if (sight.probe === 'nothing') {
     // Swarm's own word comes from a quorum, which a manager that is cut off does not have.
     return doubt && !sight.swarmDown ? sight.state : 'suspected'
   }
