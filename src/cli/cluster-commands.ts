@@ -28,7 +28,7 @@ const ownCommand = (): string =>
   joinPath(dirname(dirname(realpathSync(process.argv[1] ?? '/usr/bin/muster'))), 'bin', 'muster')
 
 export const init = async (options: Record<string, string>): Promise<void> => {
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   const { created, changes } = await initCluster(engine, {
     ...(options.advertiseAddr === undefined ? {} : { advertiseAddr: options.advertiseAddr }),
     ...(options.heartbeat === undefined
@@ -58,7 +58,7 @@ export const init = async (options: Record<string, string>): Promise<void> => {
 const joinCommand = (address: string, token: string) => `muster join ${address} --token ${token}`
 
 export const join = async (address: string, options: Record<string, string>): Promise<void> => {
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   const { joined, role } = await joinCluster(engine, {
     address,
     token: options.token ?? '',
@@ -73,7 +73,7 @@ export const join = async (address: string, options: Record<string, string>): Pr
 }
 
 export const leave = async (options: { force?: boolean }): Promise<void> => {
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   const { left } = await leaveCluster(engine, { force: options.force ?? false, clock: systemClock })
   await removeAgent(systemClock)
   say(
@@ -85,7 +85,7 @@ export const leave = async (options: { force?: boolean }): Promise<void> => {
 
 export const token = async (options: { format: string }): Promise<void> => {
   const format = parseFormat(options.format)
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   const tokens = await joinTokens(engine)
   if (format === 'json') return say(JSON.stringify(tokens, null, 2))
   say(`manager:  ${joinCommand(tokens.address, tokens.manager)}`)
@@ -94,7 +94,7 @@ export const token = async (options: { format: string }): Promise<void> => {
 
 export const nodeLs = async (options: { format: string }): Promise<void> => {
   const format = parseFormat(options.format)
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   const [nodes, tasks] = await Promise.all([engine.listNodes(), engine.listTasks()])
   printRows(
     nodeRows(nodes, tasks),
@@ -124,7 +124,7 @@ export const nodeDrain = async (
   options: { timeout: string; detach?: boolean },
 ): Promise<void> => {
   const timeoutMs = parseDuration(options.timeout, '--timeout')
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   const node = await changeNode(engine, host, (spec) => ({ ...spec, Availability: 'drain' }))
   if (options.detach) return say(`${host} is being drained.`)
   await waitDrained(engine, node.ID, {
@@ -138,19 +138,19 @@ export const nodeDrain = async (
 }
 
 export const nodeActivate = async (host: string): Promise<void> => {
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   await changeNode(engine, host, (spec) => ({ ...spec, Availability: 'active' }))
   say(`${host} takes tasks again.`)
 }
 
 export const nodeRm = async (host: string, options: { force?: boolean }): Promise<void> => {
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   await removeHost(engine, host, { force: options.force ?? false })
   say(`${host} is removed from the cluster.`)
 }
 
 export const nodeLabel = async (host: string, changes: string[]): Promise<void> => {
-  await using engine = await connectEngine()
+  await using engine = connectEngine()
   const node =
     changes.length === 0
       ? findNode(await engine.listNodes(), host)

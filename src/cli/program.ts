@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import * as cluster from './cluster.ts'
+import * as demo from './demo.ts'
 import * as lab from './lab.ts'
 
 /**
@@ -19,8 +20,9 @@ export const createProgram = (): Command => {
 First steps:
   muster init                    make this server the first of a cluster
   muster join ADDRESS --token T  add another server (muster token shows the command)
-  muster up                      deploy compose.yaml of this folder`,
+  muster up                      deploy compose.yaml of this folder
+  muster demo                    see it all on one machine, on virtual hosts`,
     )
-  for (const group of [cluster, lab]) group.register(program)
+  for (const group of [cluster, lab, demo]) group.register(program)
   return program
 }
