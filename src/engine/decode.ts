@@ -24,8 +24,22 @@ const swarmObject = (what: string, value: unknown, needsName: boolean): Value =>
   return value
 }
 
-export const asService = (value: unknown): Service =>
-  swarmObject('a service', value, true) as unknown as Service
+/**
+ * The engine writes `Healthcheck` where its API description, and so our types, say `HealthCheck`
+ * (it reads either).
+ */
+const withHealthCheck = (taskSpec: unknown): void => {
+  const container = isObject(taskSpec) ? taskSpec['ContainerSpec'] : undefined
+  if (!isObject(container) || !('Healthcheck' in container)) return
+  container['HealthCheck'] = container['Healthcheck']
+  delete container['Healthcheck']
+}
+
+export const asService = (value: unknown): Service => {
+  const service = swarmObject('a service', value, true)
+  withHealthCheck((service['Spec'] as Value)['TaskTemplate'])
+  return service as unknown as Service
+}
 export const asNode = (value: unknown): Node =>
   swarmObject('a node', value, false) as unknown as Node
 export const asConfig = (value: unknown): Config =>
@@ -37,6 +51,7 @@ export const asSwarm = (value: unknown): Swarm =>
 
 export const asTask = (value: unknown): Task => {
   const task = swarmObject('a task', value, false)
+  withHealthCheck(task['Spec'])
   // Tasks that attach a plain container to a network belong to no service.
   return { ServiceID: '', ...task } as unknown as Task
 }

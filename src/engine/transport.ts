@@ -2,6 +2,7 @@
 import { IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import Modem from 'docker-modem'
+import modemHttp from 'docker-modem/lib/http.js'
 import { MusterError } from '../base/index.ts'
 import { addressText, type EngineAddress } from './address.ts'
 import { EngineAgent } from './agent.ts'
@@ -34,6 +35,10 @@ const PING_LIMIT_MS = 2_000
 const EVERY_STATUS = Object.fromEntries(
   Array.from({ length: 500 }, (_, index) => [100 + index, true]),
 )
+
+// The engine answers an odd path with a redirect, and following one throws where nobody can catch
+// it. At the limit docker-modem reports an ordinary error instead.
+modemHttp.maxRedirects = 0
 
 /** The query as docker-modem takes it; undefined values would be sent as empty ones. */
 const present = (query: Query): Query =>
@@ -221,6 +226,9 @@ export class Transport implements Disposable {
   }
 
   async #dial(call: Call, signal: AbortSignal, hijack: boolean) {
+    if (call.path.includes('//')) {
+      throw new MusterError('NOT_FOUND', `Cannot ${call.doing}: the name is empty`)
+    }
     try {
       return await new Promise<IncomingMessage | Duplex>((resolve, reject) => {
         this.#modem.dial(
@@ -241,6 +249,9 @@ export class Transport implements Disposable {
         )
       })
     } catch (error) {
+      if (error instanceof Error && error.message.startsWith('Max redirects')) {
+        throw new MusterError('ENGINE_REFUSED', `Cannot ${call.doing}: the name is not a valid one`)
+      }
       throw this.broken(error, call.doing)
     }
   }
