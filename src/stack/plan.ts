@@ -169,7 +169,7 @@ const planServices = (
     if (there === undefined) return { service, there, diff: undefined, before: undefined }
     const before = canonicalSpec(there.Spec, names)
     const after = canonicalSpec(service.spec, names)
-    return { service, there, diff: diffOf(before, after), before }
+    return { service, there, diff: diffOf(before, after, there), before }
   })
   const replaced = new Set(
     drafts.filter((each) => each.diff?.replacesTasks).map((each) => each.service.name),
@@ -214,11 +214,14 @@ const canBeHeld = (service: SettledService): boolean =>
   service.spec.Mode?.Global === undefined && service.spec.Mode?.GlobalJob === undefined
 
 /** A difference always says something, even where no field of a Compose file is behind it. */
-const diffOf = (before: Canonical, after: Canonical): SpecDiff => {
+const diffOf = (before: Canonical, after: Canonical, there: Service): SpecDiff => {
   const diff = diffSpecs(before, after)
-  return diff.changes.length > 0 || sameCanonical(before, after)
-    ? diff
-    : { ...diff, changes: ['labels that Docker reads'] }
+  if (diff.changes.length > 0) return diff
+  if (!sameCanonical(before, after)) return { ...diff, changes: ['labels that Docker reads'] }
+  // Half of the tasks may still be old ones; the same spec again makes Swarm go on.
+  return there.UpdateStatus?.State === 'paused'
+    ? { ...diff, changes: ['the update that was paused goes on'] }
+    : diff
 }
 
 const updateOf = (draft: {

@@ -1,0 +1,229 @@
+import { LABEL } from '../base/index.ts'
+import type { Node, Service, Task } from '../engine/index.ts'
+import { parseDependencies } from './dependencies.ts'
+import { isJob } from './deploy-spec.ts'
+import { explainFailure, type FailureKind, failureKind } from './failure.ts'
+import { explainNoHost, isUnplaced } from './no-host.ts'
+import { shortName } from './plan.ts'
+import {
+  bySlot,
+  createdAt,
+  hasFailed,
+  isCurrent,
+  isHeld,
+  isWanted,
+  newestFirst,
+  taskName,
+  wantedTasks,
+} from './tasks.ts'
+
+/** Why a service is not as it should be. */
+export interface Diagnosis {
+  kind: FailureKind | 'no-host' | 'update-stopped' | 'held' | 'allocating' | 'pulling' | 'starting'
+  /** What is wrong: one sentence. */
+  sentence: string
+  /** What to do: one sentence, or empty. */
+  advice: string
+  /** The task that shows it. */
+  task: Task | undefined
+  /** How often it went wrong. */
+  failures: number
+  /**
+   * - `now`: it will not get better by itself
+   * - `if-it-stays`: unless something changes soon
+   * - `no`: it is on its way
+   */
+  hopeless: 'now' | 'if-it-stays' | 'no'
+}
+
+/** What a diagnosis is made from. */
+export interface Scene {
+  service: Service
+  /** Every task of the service that Swarm remembers. */
+  tasks: readonly Task[]
+  nodes: readonly Node[]
+  /** Tasks of all services, for what is reserved; without it no-host is said less exactly. */
+  clusterTasks?: readonly Task[]
+  /** Milliseconds since 1970. */
+  now: number
+  /** Tasks that were there before the deployment that is watched: old failures do not count. */
+  before?: ReadonlySet<string>
+  /** Whether that deployment changed the service. */
+  touched?: boolean
+}
+
+/** How long a task may be without an address before that is worth a word. */
+const ALLOCATION_MS = 5000
+
+/** The reason why a service is not (yet) as it should be; undefined if nothing is wrong. Pure. */
+export const diagnose = (scene: Scene): Diagnosis | undefined => {
+  const { service } = scene
+  if (isHeld(service)) return held(scene)
+  const fresh = newestFirst(scene.tasks.filter((task) => scene.before?.has(task.ID) !== true))
+  const stopped = stoppedUpdate(scene, fresh)
+  if (stopped !== undefined) return stopped
+  const live = fresh.filter((task) => isWanted(task) && isCurrent(task, service))
+  const unplaced = live.find((task) => isUnplaced(task))
+  const failed = failingSlot(scene, fresh)
+  if (failed !== undefined) return failed
+  if (unplaced !== undefined) {
+    const name = taskName(keyOf(service), unplaced)
+    const clusterTasks = scene.clusterTasks ?? scene.tasks
+    return {
+      kind: 'no-host',
+      ...explainNoHost(name, unplaced, service, { nodes: scene.nodes, tasks: clusterTasks }),
+      task: unplaced,
+      failures: 0,
+      hopeless: 'if-it-stays',
+    }
+  }
+  return onItsWay(scene, live)
+}
+
+const keyOf = (service: Service): string =>
+  shortName(service.Spec.Labels?.[LABEL.stack] ?? '', service.Spec.Name)
+
+const hostOf = (scene: Scene, task: Task): string =>
+  scene.nodes.find((node) => node.ID === task.NodeID)?.Description?.Hostname ?? 'no host'
+
+const held = ({ service }: Scene): Diagnosis => {
+  const stack = service.Spec.Labels?.[LABEL.stack] ?? ''
+  const waits = parseDependencies(service.Spec.Labels?.[LABEL.after]).map(
+    (each) => `${shortName(stack, each.service)} (${CONDITIONS[each.condition]})`,
+  )
+  return {
+    kind: 'held',
+    sentence: `${keyOf(service)} waits for ${waits.join(' and ') || 'its dependencies'}.`,
+    advice: 'It starts by itself when that holds; muster why tells why it does not yet.',
+    task: undefined,
+    failures: 0,
+    hopeless: 'no',
+  }
+}
+
+const CONDITIONS = {
+  service_started: 'to be started',
+  service_healthy: 'to be healthy',
+  service_completed_successfully: 'to complete',
+} as const
+
+/** Swarm itself has given up on an update: paused it, or gone back to the old spec. */
+const stoppedUpdate = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefined => {
+  const { service } = scene
+  // The API description knows only three of the seven.
+  const state: string | undefined = service.UpdateStatus?.State
+  if (state === undefined || state === 'updating' || state === 'completed') return undefined
+  // What is left of an earlier update says nothing about this deployment.
+  if (scene.touched === false) return undefined
+  // After a rollback, a service that is as it was has nothing wrong with it any more.
+  if (state === 'rollback_completed' && scene.before === undefined) return undefined
+  const task = fresh.find((each) => hasFailed(each))
+  if (task === undefined) {
+    return {
+      kind: 'update-stopped',
+      sentence: `${keyOf(service)}: Swarm stopped the update: ${service.UpdateStatus?.Message ?? state}.`,
+      advice: `See what its tasks did: muster ps ${keyOf(service)}`,
+      task: undefined,
+      failures: 1,
+      hopeless: 'now',
+    }
+  }
+  return { ...failure(scene, task, 1), hopeless: 'now' }
+}
+
+/** A slot whose newest task failed, or that is being tried again after failures. */
+const failingSlot = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefined => {
+  const { service } = scene
+  const job = isJob(service.Spec.Mode)
+  const ended = (task: Task) => hasFailed(task) || (!job && endedByItself(task))
+  const worst = bySlot(fresh.filter((task) => isCurrent(task, service)))
+    .map((slot) => ({
+      failures: slot.filter((task) => ended(task)),
+      serves: slot.some((task) => isWanted(task) && task.Status?.State === 'running'),
+      retries: slot.some((task) => isWanted(task) && !hasFailed(task)),
+      done: job && slot.some((task) => task.Status?.State === 'complete'),
+    }))
+    .filter((slot) => slot.failures.length > 0 && !slot.serves && !slot.done)
+    .sort((a, b) => b.failures.length - a.failures.length)[0]
+  const task = worst?.failures[0]
+  if (worst === undefined || task === undefined) return undefined
+  const count = worst.failures.length
+  const diagnosis = failure(scene, task, count)
+  if (!worst.retries) return { ...diagnosis, hopeless: 'now' }
+  // One refusal may be a registry that coughed; the same one twice is a fact.
+  const fact = diagnosis.kind !== 'exit' && diagnosis.kind !== 'memory' && count >= 2
+  return { ...diagnosis, hopeless: fact ? 'now' : 'if-it-stays' }
+}
+
+/** A task of a service that ended with status 0 though it was wanted. */
+const endedByItself = (task: Task): boolean =>
+  task.Status?.State === 'complete' && (task.Status.Err ?? '') === ''
+
+const failure = (scene: Scene, task: Task, failures: number): Diagnosis => {
+  const kind = failureKind(task)
+  const about = {
+    name: taskName(keyOf(scene.service), task),
+    host: hostOf(scene, task),
+    service: scene.service,
+    failures,
+  }
+  return { kind, ...explainFailure(kind, task, about), task, failures, hopeless: 'if-it-stays' }
+}
+
+/** Nothing went wrong: what the service is busy with. */
+const onItsWay = (scene: Scene, live: readonly Task[]): Diagnosis | undefined => {
+  const { service } = scene
+  const job = isJob(service.Spec.Mode)
+  const done = live.filter((task) => task.Status?.State === 'running').length
+  const complete = scene.tasks.filter(
+    (task) => isCurrent(task, service) && task.Status?.State === 'complete',
+  ).length
+  if ((job ? complete : done) >= wantedTasks(service, scene.tasks)) return undefined
+  const task = live.find((each) => each.Status?.State !== 'running') ?? live[0]
+  const name = task === undefined ? keyOf(service) : taskName(keyOf(service), task)
+  const busy = (kind: Diagnosis['kind'], sentence: string, advice = ''): Diagnosis => ({
+    kind,
+    sentence,
+    advice,
+    task,
+    failures: 0,
+    hopeless: 'no',
+  })
+  switch (task?.Status?.State) {
+    case 'new':
+      return scene.now - createdAt(task) > ALLOCATION_MS
+        ? {
+            ...busy(
+              'allocating',
+              `${name} waits for an address: its networks may have none left.`,
+              'Give them a larger subnet (networks.NAME.ipam), or remove stacks that are not needed.',
+            ),
+            hopeless: 'if-it-stays',
+          }
+        : busy('allocating', `${name} is being given its addresses.`)
+    case 'preparing':
+      return busy('pulling', `${name} pulls its image on ${hostOf(scene, task)}.`)
+    case 'starting':
+      return busy(
+        'starting',
+        `${name} starts on ${hostOf(scene, task)}${hasCheck(service) ? '; its health check has not passed yet' : ''}.`,
+      )
+    case 'running':
+      return job
+        ? busy('starting', `${name} runs on ${hostOf(scene, task)}.`)
+        : busy(
+            'starting',
+            `${keyOf(service)} has ${done} of ${wantedTasks(service, scene.tasks)} tasks.`,
+          )
+    default:
+      return busy('starting', `${name} is about to start.`)
+  }
+}
+
+const hasCheck = (service: Service): boolean => {
+  const container = (service.Spec.TaskTemplate?.ContainerSpec ?? {}) as {
+    Healthcheck?: { Test?: string[] }
+  }
+  const test = container.Healthcheck?.Test ?? []
+  return test.length > 0 && test[0] !== 'NONE'
+}

@@ -1,0 +1,63 @@
+import { LABEL } from '../base/index.ts'
+import type { Service, Task } from '../engine/index.ts'
+import { isJob } from './deploy-spec.ts'
+
+/** True if Swarm wants the task to run (or to be ready to). */
+export const isWanted = (task: Task): boolean =>
+  task.DesiredState === 'running' || task.DesiredState === 'ready'
+
+/** True if the task ended without being asked to, or could not be started. */
+export const hasFailed = (task: Task): boolean =>
+  task.Status?.State === 'failed' || task.Status?.State === 'rejected'
+
+/** What decides whether Swarm would replace the task: everything but where it may run. */
+const replacing = (template: unknown): string => {
+  const { Placement: _, ...rest } = (template ?? {}) as { Placement?: unknown }
+  return JSON.stringify(rest)
+}
+
+/** True if the task was made from the service's spec as it is now. */
+export const isCurrent = (task: Task, service: Service): boolean => {
+  if (isJob(service.Spec.Mode)) {
+    return (task.JobIteration?.Index ?? 0) === (service.JobStatus?.JobIteration?.Index ?? 0)
+  }
+  return task.Spec === undefined || replacing(task.Spec) === replacing(service.Spec.TaskTemplate)
+}
+
+/** Tasks that the service should have: replicas, completions of a job, or one a host it runs on. */
+export const wantedTasks = (service: Service, tasks: readonly Task[]): number => {
+  const held = service.Spec.Labels?.[LABEL.replicas]
+  if (held !== undefined) return Number(held)
+  const mode = service.Spec.Mode
+  if (mode?.ReplicatedJob !== undefined) {
+    return mode.ReplicatedJob.TotalCompletions ?? mode.ReplicatedJob.MaxConcurrent ?? 1
+  }
+  if (mode?.Global !== undefined || mode?.GlobalJob !== undefined) {
+    const placed = tasks.filter(
+      (task) => isCurrent(task, service) && (isWanted(task) || task.Status?.State === 'complete'),
+    )
+    return Math.max(1, new Set(placed.map((task) => task.NodeID)).size)
+  }
+  return mode?.Replicated?.Replicas ?? 1
+}
+
+/** The service waits for its dependencies; Muster's leader will give it its tasks. */
+export const isHeld = (service: Service): boolean =>
+  service.Spec.Labels?.[LABEL.after] !== undefined
+
+/** `web.2` for the second replica of `shop_web`, `web on host-1` in a global service. */
+export const taskName = (key: string, task: Task): string =>
+  task.Slot === undefined || task.Slot === 0 ? key : `${key}.${task.Slot}`
+
+/** When the engine made it, as milliseconds since 1970. */
+export const createdAt = (task: Task): number => Date.parse(task.CreatedAt ?? '') || 0
+
+/** Newest first. */
+export const newestFirst = (tasks: readonly Task[]): Task[] =>
+  [...tasks].sort((a, b) => createdAt(b) - createdAt(a))
+
+/** One list for each slot, or for each host of a global service; newest first. */
+export const bySlot = (tasks: readonly Task[]): Task[][] => {
+  const slots = Map.groupBy(newestFirst(tasks), (task) => task.Slot || task.NodeID || task.ID)
+  return [...slots.values()]
+}
