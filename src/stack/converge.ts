@@ -1,4 +1,4 @@
-import { type Clock, LABEL } from '../base/index.ts'
+import { type Clock, LABEL, MusterError } from '../base/index.ts'
 import type { Engine, Node, Service, Task } from '../engine/index.ts'
 import type { Diagnosis, Scene } from './diagnose.ts'
 import { isUnplaced } from './no-host.ts'
@@ -149,9 +149,17 @@ const pause = async ({ clock, readiness, signal }: ConvergeOptions): Promise<voi
 
 const look = (cluster: Cluster, options: ConvergeOptions, since: Since): ServiceProgress[] => {
   const byService = Map.groupBy(cluster.tasks, (task) => task.ServiceID)
-  return options.targets.flatMap((target) => {
+  return options.targets.map((target) => {
     const service = cluster.services.find((each) => each.Spec.Name === target.name)
-    if (service === undefined) return []
+    if (service === undefined) {
+      throw new MusterError(
+        'CONFLICT',
+        `Somebody removed ${target.name} while it was waited for.`,
+        {
+          hint: 'Run muster up again.',
+        },
+      )
+    }
     const scene: Scene = {
       service,
       tasks: byService.get(service.ID) ?? [],
@@ -161,7 +169,7 @@ const look = (cluster: Cluster, options: ConvergeOptions, since: Since): Service
       before: options.before,
       touched: target.touched,
     }
-    return [lookAt(scene, target, { ready: options.readiness?.ready(), since })]
+    return lookAt(scene, target, { ready: options.readiness?.ready(), since })
   })
 }
 

@@ -1,0 +1,324 @@
+import { type Clock, LABEL, MusterError } from '../base/index.ts'
+import type { Engine } from '../engine/index.ts'
+import { applyAll, phases } from './apply.ts'
+import { converge, type ConvergeResult, type Readiness, type Target } from './converge.ts'
+import { type Current, readCurrent, stackRevisions } from './current.ts'
+import { isJob } from './deploy-spec.ts'
+import type { SettledStack } from './desired.ts'
+import type { Diagnosis } from './diagnose.ts'
+import { execute, executeContext, type ExecuteContext, ignoreMissing } from './execute.ts'
+import type { Operation } from './operations.ts'
+import { plan, type Plan } from './plan.ts'
+import type { ServiceProgress } from './progress.ts'
+import {
+  deployedRevision,
+  leftovers,
+  markRevision,
+  type Revision,
+  revisionConfig,
+} from './revisions.ts'
+
+export interface DeployOptions {
+  engine: Engine
+  clock: Clock
+  /** As it was when the plan was made. */
+  current: Current
+  registryAuth: (image: string) => string | undefined
+  readiness: Readiness | undefined
+  timeoutMs: number
+  /** Do not wait until everything serves. */
+  detach: boolean
+  /** Stops waiting; the deployment goes on. */
+  signal?: AbortSignal
+  events: DeployEvents
+}
+
+/** What a live view wants to know. */
+export interface DeployEvents {
+  onDone: (operation: Operation) => void
+  onWarning: (text: string) => void
+  onProgress: (services: ServiceProgress[]) => void
+  /** The deployment failed and the stack goes back to a revision. */
+  onRollback: (failure: Failure, to: number) => void
+}
+
+/** Why a deployment failed. */
+export interface Failure {
+  /** Sentences, the first says it all. */
+  sentence: string
+  advice: string
+  /** Where to look for evidence. */
+  diagnosis: Diagnosis | undefined
+}
+
+export type DeployResult =
+  | { outcome: 'serving'; revision: number }
+  | { outcome: 'detached' | 'interrupted'; revision: number }
+  | { outcome: 'failed'; revision: number; failure: Failure; rollback: RollbackResult }
+
+/**
+ * - `none`: there was nothing to go back to, or the user wants failed updates to stay
+ * - `done`: everything serves as in that revision
+ * - `failed`: that did not work either
+ */
+export type RollbackResult =
+  | { kind: 'none'; why: 'first' | 'kept' | 'nothing-changed' }
+  | { kind: 'done'; to: number }
+  | { kind: 'failed'; to: number; failure: Failure }
+
+/**
+ * Applies a plan and waits until the stack serves. If it does not come to serve, the whole stack
+ * goes back to the revision that was deployed before.
+ */
+export const deploy = async (wanted: Plan, options: DeployOptions): Promise<DeployResult> => {
+  const { engine, current } = options
+  const nothing = wanted.operations.length === 0
+  const previous = deployedRevision(current.revisions)
+  const recorded = await record(wanted, options)
+  const { number: revision } = recorded
+  const before = await taskIds(engine, wanted.stack)
+  const context = executeContext(engine, options.clock, current, options.registryAuth)
+  const ended = await carryOut(wanted, { ...options, context, before })
+  switch (ended.outcome) {
+    case 'serving':
+      await finish(wanted.stack, recorded, options)
+      return { outcome: 'serving', revision }
+    case 'detached':
+    case 'interrupted':
+      return { outcome: ended.outcome, revision }
+    case 'failed': {
+      const { failure } = ended
+      if (nothing) {
+        const rollback = { kind: 'none', why: 'nothing-changed' } as const
+        return { outcome: 'failed', revision, failure, rollback }
+      }
+      await markRevision(engine, recorded.id, 'failed')
+      const rollback = await goBack(previous, failure, wanted, options)
+      return { outcome: 'failed', revision, failure, rollback }
+    }
+  }
+}
+
+interface Recorded {
+  id: string
+  number: number
+}
+
+/** Writes the revision down before anything is done, so that a deployment can never be unknown. */
+const record = async (
+  wanted: Plan,
+  { engine, current }: Pick<DeployOptions, 'engine' | 'current'>,
+): Promise<Recorded> => {
+  if (wanted.operations.length === 0) {
+    const at = current.revisions.findLastIndex((each) => sameSpecs(each.settled, wanted.settled))
+    const same = current.revisions[at]
+    const overtaken = current.revisions.slice(at + 1).some((each) => each.state === 'deployed')
+    if (same !== undefined && !overtaken) return { id: same.id, number: same.number }
+  }
+  try {
+    const { ID: id } = await engine.createConfig(
+      revisionConfig(wanted.settled, wanted.to, 'deploying'),
+    )
+    return { id, number: wanted.to }
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.code !== 'CONFLICT') throw error
+    throw new MusterError(
+      'CONFLICT',
+      `Somebody else deploys ${wanted.stack} right now (revision ${wanted.to}).`,
+      { hint: `Look at it with muster ps ${wanted.stack}, then try again.`, cause: error },
+    )
+  }
+}
+
+const sameSpecs = (a: SettledStack, b: SettledStack): boolean =>
+  JSON.stringify(a.services) === JSON.stringify(b.services)
+
+const taskIds = async (engine: Engine, stack: string): Promise<Set<string>> =>
+  new Set((await engine.listTasks({ label: [`${LABEL.stack}=${stack}`] })).map((each) => each.ID))
+
+type Carrying = DeployOptions & { context: ExecuteContext; before: ReadonlySet<string> }
+
+type Ended =
+  | { outcome: 'serving' | 'detached' | 'interrupted' }
+  | { outcome: 'failed'; failure: Failure }
+
+/** Executes the plan, wave by wave, and waits for the whole stack. */
+const carryOut = async (wanted: Plan, options: Carrying): Promise<Ended> => {
+  const { prepare, early, waves, late } = phases(wanted.operations)
+  const { context, events, detach } = options
+  const targets = targetsOf(wanted)
+  try {
+    await applyAll(prepare, context, events)
+    await applyAll(early, context, events)
+    for (const [i, wave] of waves.entries()) {
+      if (i > 0) {
+        const awaited = awaitedBy(wave)
+        const result = await waitFor(
+          targets.filter((each) => awaited.has(each.name)),
+          wanted.stack,
+          options,
+        )
+        if (result.outcome !== 'serving') return endOf(result, options.timeoutMs)
+      }
+      await applyAll(wave, context, events)
+    }
+    if (!detach) {
+      const result = await waitFor(targets, wanted.stack, options)
+      if (result.outcome !== 'serving') return endOf(result, options.timeoutMs)
+    }
+    for (const operation of late) {
+      // Networks come last, and only when the tasks have left them.
+      if (detach && operation.kind === 'remove-network') continue
+      await execute(operation, context)
+      events.onDone(operation)
+    }
+    return { outcome: detach ? 'detached' : 'serving' }
+  } catch (error) {
+    // A conflict means that somebody else decides about this stack now: hands off.
+    if (!(error instanceof MusterError) || error.code !== 'ENGINE_REFUSED') throw error
+    const failure = { sentence: error.message, advice: error.hint ?? '', diagnosis: undefined }
+    return { outcome: 'failed', failure }
+  }
+}
+
+const waitFor = (
+  targets: readonly Target[],
+  stack: string,
+  options: Carrying,
+): Promise<ConvergeResult> =>
+  converge(options.engine, {
+    stack,
+    targets,
+    before: options.before,
+    timeoutMs: options.timeoutMs,
+    clock: options.clock,
+    readiness: options.readiness,
+    onProgress: options.events.onProgress,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })
+
+/** Every service of the stack, with what the plan does to it. */
+export const targetsOf = (wanted: Plan): Target[] =>
+  wanted.settled.services.map((service) => {
+    const operation = wanted.operations.find(
+      (each) => 'service' in each && each.service.name === service.name,
+    )
+    return {
+      name: service.name,
+      touched: operation !== undefined,
+      expectsUpdate:
+        operation?.kind === 'update-service' && operation.restarts > 0 && !isJob(service.spec.Mode),
+    }
+  })
+
+const awaitedBy = (wave: readonly Operation[]): Set<string> =>
+  new Set(
+    wave.flatMap((each) => ('service' in each ? each.service.after : []).map((it) => it.service)),
+  )
+
+const endOf = (result: ConvergeResult, timeoutMs: number): Ended => {
+  switch (result.outcome) {
+    case 'serving':
+    case 'interrupted':
+      return { outcome: result.outcome }
+    case 'failed': {
+      const { diagnosis } = result
+      return {
+        outcome: 'failed',
+        failure: { sentence: diagnosis.sentence, advice: diagnosis.advice, diagnosis },
+      }
+    }
+    case 'timeout': {
+      const [first] = result.waiting
+      const names = result.waiting.map((each) => each.name).join(', ')
+      const diagnosis = first?.diagnosis
+      return {
+        outcome: 'failed',
+        failure: {
+          sentence:
+            `Waited ${Math.round(timeoutMs / 1000)} s for ${names}. ${diagnosis?.sentence ?? ''}`.trim(),
+          advice: diagnosis?.advice || 'Give it longer with --timeout.',
+          diagnosis,
+        },
+      }
+    }
+  }
+}
+
+/** The stack as it was in the last deployed revision. */
+const goBack = async (
+  previous: Revision | undefined,
+  failure: Failure,
+  wanted: Plan,
+  options: DeployOptions,
+): Promise<RollbackResult> => {
+  if (previous === undefined) return { kind: 'none', why: 'first' }
+  if (keepsFailures(failure, wanted)) return { kind: 'none', why: 'kept' }
+  const { engine } = options
+  options.events.onRollback(failure, previous.number)
+  const current = await readCurrent(engine, wanted.stack)
+  const back = plan(previous.settled, current)
+  const context = executeContext(engine, options.clock, current, options.registryAuth)
+  const before = await taskIds(engine, wanted.stack)
+  const { signal: _, ...rest } = options
+  const ended = await carryOut(back, { ...rest, detach: false, current, context, before })
+  if (ended.outcome === 'failed') {
+    return { kind: 'failed', to: previous.number, failure: ended.failure }
+  }
+  await cleanUp(engine, wanted.stack)
+  return { kind: 'done', to: previous.number }
+}
+
+/** The user asked that a failed update of this service stays as it is. */
+const keepsFailures = (failure: Failure, wanted: Plan): boolean => {
+  const id = failure.diagnosis?.task?.ServiceID
+  const update = wanted.operations.find((each) => each.kind === 'update-service' && each.id === id)
+  const action =
+    update?.kind === 'update-service' ? update.service.spec.UpdateConfig?.FailureAction : undefined
+  return action === 'pause' || action === 'continue'
+}
+
+/** The revision serves: say so, and clear away what only older ones needed. */
+const finish = async (
+  stack: string,
+  recorded: Recorded,
+  { engine, current }: DeployOptions,
+): Promise<void> => {
+  const known = current.revisions.find((each) => each.id === recorded.id)
+  if (known?.state === 'deployed') return
+  await markRevision(engine, recorded.id, 'deployed')
+  await cleanUp(engine, stack)
+}
+
+/** Removes revisions beyond the newest ten and the files that nothing refers to. */
+export const cleanUp = async (engine: Engine, stack: string): Promise<void> => {
+  const [configs, secrets, services] = await Promise.all([
+    engine.listConfigs(),
+    engine.listSecrets(),
+    engine.listServices(),
+  ])
+  const used = new Set(
+    services.flatMap((each) => {
+      const container = each.Spec.TaskTemplate?.ContainerSpec
+      return [
+        ...(container?.Configs ?? []).map((file) => `config ${file.ConfigName}`),
+        ...(container?.Secrets ?? []).map((file) => `secret ${file.SecretName}`),
+      ]
+    }),
+  )
+  const revisions = stackRevisions(configs, stack)
+  const rest = leftovers({ stack, revisions, configs, secrets, used })
+  const stillUsed = async (removal: Promise<void>) => {
+    try {
+      await ignoreMissing(removal)
+    } catch (error) {
+      // A task that is still stopping holds it; the next deployment clears it away.
+      if (!(error instanceof MusterError) || error.code !== 'ENGINE_REFUSED') throw error
+    }
+  }
+  await Promise.all([
+    ...rest.revisions.map((each) => stillUsed(engine.removeConfig(each.id))),
+    ...rest.configs.map((id) => stillUsed(engine.removeConfig(id))),
+    ...rest.secrets.map((id) => stillUsed(engine.removeSecret(id))),
+  ])
+}

@@ -1,0 +1,86 @@
+import { LABEL, MusterError } from '../base/index.ts'
+import type { Service } from '../engine/index.ts'
+import { shortName } from './plan.ts'
+
+/** What a person calls a service, or one task of it. */
+export interface ServiceRef {
+  service: Service
+  /** Slot of a replica, if one was named: `web.2`. */
+  slot: number | undefined
+}
+
+/** The stack of a service; empty for one that no stack made. */
+export const stackOf = (service: Service): string => service.Spec.Labels?.[LABEL.stack] ?? ''
+
+/** `web` for `shop_web` of the stack `shop`. */
+export const keyOf = (service: Service): string => shortName(stackOf(service), service.Spec.Name)
+
+/**
+ * The service that `name` means: its full name, or the name in its file if only one stack has it;
+ * `.N` behind it is a slot. Throws NOT_FOUND with what is close, or with what it could mean.
+ */
+export const findService = (services: readonly Service[], name: string): ServiceRef => {
+  const exact = match(services, name)
+  if (exact !== undefined) return { service: exact, slot: undefined }
+  const [, base, slot] = /^(.+)\.(\d+)$/.exec(name) ?? []
+  const sliced = base === undefined ? undefined : match(services, base)
+  if (sliced !== undefined) return { service: sliced, slot: Number(slot) }
+  throw notFound('service', base ?? name, [
+    ...services.map((each) => each.Spec.Name),
+    ...services.map((each) => keyOf(each)),
+  ])
+}
+
+const match = (services: readonly Service[], name: string): Service | undefined => {
+  const full = services.find((each) => each.Spec.Name === name)
+  if (full !== undefined) return full
+  const short = services.filter((each) => keyOf(each) === name)
+  if (short.length <= 1) return short[0]
+  throw new MusterError(
+    'NOT_FOUND',
+    `"${name}" could be ${short.map((each) => each.Spec.Name).join(' or ')}.`,
+    { hint: 'Give the full name.' },
+  )
+}
+
+/** The stack that `name` means. Throws NOT_FOUND. */
+export const findStack = (services: readonly Service[], name: string): string => {
+  const stacks = new Set(services.map((each) => stackOf(each)).filter((each) => each !== ''))
+  if (stacks.has(name)) return name
+  throw notFound('stack', name, [...stacks])
+}
+
+/** "There is no such thing", with what was probably meant. */
+export const notFound = (
+  what: string,
+  name: string,
+  candidates: readonly string[],
+): MusterError => {
+  const close = closest(name, candidates)
+  return new MusterError('NOT_FOUND', `There is no ${what} "${name}".`, {
+    hint:
+      close === undefined
+        ? `See what there is: muster ${what === 'stack' ? 'ls' : 'ps'}`
+        : `Did you mean "${close}"?`,
+  })
+}
+
+const closest = (name: string, candidates: readonly string[]): string | undefined =>
+  [...new Set(candidates)]
+    .map((candidate) => ({ candidate, away: distance(name, candidate) }))
+    .filter(({ candidate, away }) => away <= Math.max(1, Math.floor(candidate.length / 3)))
+    .sort((a, b) => a.away - b.away)[0]?.candidate
+
+/** Letters to change, add or take away (Levenshtein). */
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

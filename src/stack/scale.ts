@@ -1,0 +1,50 @@
+import { LABEL, MusterError } from '../base/index.ts'
+import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
+import { findService } from './names.ts'
+
+/** A service and how many tasks it is to have. */
+export interface ScaleChange {
+  service: Service
+  from: number
+  to: number
+}
+
+/** `web=3`, `shop_db=1`: what `scale` is told. Throws USAGE or NOT_FOUND. */
+export const parseScale = (args: readonly string[], services: readonly Service[]): ScaleChange[] =>
+  args.map((arg) => {
+    const [, name, count] = /^([^=]+)=(\d+)$/.exec(arg) ?? []
+    if (name === undefined || count === undefined) {
+      throw new MusterError('USAGE', `scale takes SERVICE=NUMBER, not "${arg}".`)
+    }
+    const { service } = findService(services, name)
+    const mode = service.Spec.Mode
+    if (mode?.Replicated === undefined) {
+      const kind = mode?.Global === undefined ? 'a job' : 'global: it has one task on each host'
+      throw new MusterError('USAGE', `${service.Spec.Name} is ${kind} and cannot be scaled.`)
+    }
+    const held = service.Spec.Labels?.[LABEL.replicas]
+    const from = held === undefined ? (mode.Replicated.Replicas ?? 1) : Number(held)
+    return { service, from, to: Number(count) }
+  })
+
+const ATTEMPTS = 5
+
+/** Writes the new number; a service that still waits for its dependencies gets it when it starts. */
+export const scaleService = async (engine: Engine, change: ScaleChange): Promise<void> => {
+  let { service } = change
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await engine.updateService(service.ID, service.Version.Index, scaled(service.Spec, change.to))
+      return
+    } catch (error) {
+      const refused = error instanceof MusterError && error.code === 'CONFLICT'
+      if (!refused || attempt === ATTEMPTS) throw error
+      service = await engine.inspectService(service.ID)
+    }
+  }
+}
+
+const scaled = (spec: Service['Spec'], to: number): ServiceSpec =>
+  spec.Labels?.[LABEL.replicas] === undefined
+    ? { ...spec, Mode: { Replicated: { Replicas: to } } }
+    : { ...spec, Labels: { ...spec.Labels, [LABEL.replicas]: String(to) } }
