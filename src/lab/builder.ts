@@ -21,6 +21,7 @@ import { run } from './run.ts'
 /** Stands where a lab's name stands: its processes and control groups are found like a lab's. */
 export const BUILDER_LAB = '.images'
 const START_MS = 60_000
+const NAMESPACES = '--mount --pid --ipc --fork --kill-child=SIGKILL --mount-proc'.split(' ')
 
 /** A running builder; disposing of it stops it. */
 export interface Builder extends AsyncDisposable {
@@ -75,24 +76,17 @@ export const startBuilder = async (network: LabNetwork): Promise<Builder> => {
   const log = openSync(join(dir, 'dockerd.log'), 'w')
   let child: ChildProcess
   try {
-    child = spawn(
-      'unshare',
-      [
-        ...['--mount', '--pid', '--ipc', '--fork', '--kill-child=SIGKILL', '--mount-proc'],
-        ...['sh', join(dir, 'init.sh')],
-      ],
-      {
-        detached: true,
-        cwd: '/',
-        stdio: ['ignore', log, log],
-        env: {
-          PATH: HOST_PATH,
-          HOME: '/root',
-          ...proxyEnv(),
-          ...markerEnv(BUILDER_LAB, 'builder'),
-        },
+    child = spawn('unshare', [...NAMESPACES, 'sh', join(dir, 'init.sh')], {
+      detached: true,
+      cwd: '/',
+      stdio: ['ignore', log, log],
+      env: {
+        PATH: HOST_PATH,
+        HOME: '/root',
+        ...proxyEnv(),
+        ...markerEnv(BUILDER_LAB, 'builder'),
       },
-    )
+    })
   } finally {
     closeSync(log)
   }

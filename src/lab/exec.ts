@@ -29,10 +29,11 @@ const enter = (lab: string, host: string, argv: readonly string[]): string[] => 
       hint: `Switch it on: muster lab start ${host}${lab === 'lab' ? '' : ` --name ${lab}`}`,
     })
   }
-  return [
-    ...['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--'],
-    ...['sh', '-c', 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"', 'sh', process.cwd(), ...argv],
-  ]
+  const nsenter = `nsenter --target ${pid} --mount --uts --ipc --net --pid --`.split(' ')
+  // The command goes when nsenter goes.
+  const bound = 'setpriv --pdeathsig TERM --'.split(' ')
+  const inFolder = 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"'
+  return [...nsenter, ...bound, 'sh', '-c', inFolder, 'sh', process.cwd(), ...argv]
 }
 
 /** What a command on a host said and how it ended. */
@@ -55,15 +56,22 @@ export const execOnHost = async (
 ): Promise<ExecResult> => {
   const [file = '', ...args] = enter(target.lab, target.host, argv)
   const timeoutMs = options.timeoutMs ?? 60_000
-  const result = await execa(file, args, {
+  const running = execa(file, args, {
     env: { ...hostEnv(), ...options.env },
     extendEnv: false,
     reject: false,
-    timeout: timeoutMs,
-    killSignal: 'SIGKILL',
+    // A process group of its own, so that a time limit ends all of it.
+    detached: true,
     ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
   })
-  if (result.timedOut) {
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    if (running.pid !== undefined) process.kill(-running.pid, 'SIGKILL')
+  }, timeoutMs)
+  const result = await running
+  clearTimeout(timer)
+  if (timedOut) {
     throw new MusterError(
       'TIMEOUT',
       `${argv.join(' ')} on ${target.host} took longer than ${timeoutMs / 1000} s. It said: ${`${result.stdout}\n${result.stderr}`.trim().slice(-2000)}`,

@@ -18,6 +18,12 @@ import { attach, plugIn, unplug } from './switch.ts'
 const POWER_ON_MS = 10_000
 const ENGINE_UP_MS = 60_000
 
+/** For unshare. "slave": what the machine unmounts goes away on the host too. */
+const NAMESPACES =
+  '--net --mount --pid --uts --ipc --fork --kill-child=SIGKILL --mount-proc --propagation slave'.split(
+    ' ',
+  )
+
 /** Everything that starting a host needs. */
 export interface HostContext {
   state: LabState
@@ -35,21 +41,12 @@ export const powerOn = async ({ state, network }: HostContext, host: string): Pr
   const log = openSync(files.bootLog, 'w')
   let child: ChildProcess
   try {
-    child = spawn(
-      'unshare',
-      // Killing either the namespace's first process or unshare is the power cord. "slave": what
-      // the machine unmounts goes away here too.
-      [
-        ...['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child=SIGKILL'],
-        ...['--mount-proc', '--propagation', 'slave', 'sh', files.init],
-      ],
-      {
-        detached: true,
-        cwd: '/',
-        stdio: ['pipe', log, log, 'pipe'],
-        env: { PATH: HOST_PATH, ...markerEnv(lab, host as `host-${number}`) },
-      },
-    )
+    child = spawn('unshare', [...NAMESPACES, 'sh', files.init], {
+      detached: true,
+      cwd: '/',
+      stdio: ['pipe', log, log, 'pipe'],
+      env: { PATH: HOST_PATH, ...markerEnv(lab, host as `host-${number}`) },
+    })
   } finally {
     closeSync(log)
   }

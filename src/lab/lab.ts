@@ -217,7 +217,7 @@ export const findLab = (name: string): Lab => {
 /** All labs of this machine. Ones whose record is unreadable are shown without hosts. */
 export const listLabs = (): Promise<LabStatus[]> =>
   Promise.all(
-    labNames().map((name) => {
+    labNames().map(async (name) => {
       const state = loadState(name)
       return state ? labStatus(state) : { name, subnet: '', registry: '', hosts: [] }
     }),
@@ -272,7 +272,7 @@ const openLab = (state: LabState): Lab => {
       if (socket) return `unix://${socket}`
       throw new MusterError('LAB', `${host} is off.`, { hint: 'Switch it on: muster lab start' })
     },
-    exec: (host, argv, options) => execOnHost({ lab, host: check(host) }, argv, options),
+    exec: async (host, argv, options) => execOnHost({ lab, host: check(host) }, argv, options),
     cut: (host) => locked(host, cable(host, false)),
     heal: (host) => locked(host, cable(host, true)),
     kill: (host) => locked(host, () => powerOff(lab, host)),

@@ -35,8 +35,10 @@ const switchMounted = (lab: string): boolean =>
 
 export const createSwitch = async (lab: string, network: LabNetwork): Promise<void> => {
   const file = labFiles(lab).switch
-  await (await open(file, 'a')).close()
-  if (!switchMounted(lab)) await run(lab, ['unshare', `--net=${file}`, 'true'])
+  if (!switchMounted(lab)) {
+    await (await open(file, 'a')).close()
+    await run(lab, ['unshare', `--net=${file}`, 'true'])
+  }
   // A first try may have got anywhere: begin anew.
   await removeLinks(lab, network)
   await ip(lab, [
