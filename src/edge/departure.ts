@@ -10,9 +10,16 @@ import type { Catalog, EndpointId } from '../catalog/index.ts'
  */
 export type Departure = 'dead' | 'leaving'
 
-/** For endpoints that `serving` of the catalog does not name (any more). */
-export const departureOf = (catalog: Catalog, id: EndpointId): Departure => {
+/**
+ * For endpoints that `serving` of the catalog does not name (any more). A catalog that is not
+ * `complete` (its manager has just taken over) proves nothing by what it lacks.
+ */
+export const departureOf = (
+  catalog: Catalog,
+  id: EndpointId,
+  { complete }: { complete: boolean },
+): Departure => {
   const endpoint = catalog.endpoints.get(id)
-  if (endpoint === undefined) return 'dead'
+  if (endpoint === undefined) return complete ? 'dead' : 'leaving'
   return catalog.hosts.get(endpoint.host)?.state === 'suspected' ? 'dead' : 'leaving'
 }

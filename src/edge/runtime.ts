@@ -174,6 +174,20 @@ export const parseSessions = (text: string): Map<string, number> => {
   return sessions
 }
 
+/** Ports of the frontends and names of the backends, from `show stat -1 3 -1`. */
+export const parseProxies = (text: string): { ports: Set<number>; backends: string[] } => {
+  const ports = new Set<number>()
+  const backends: string[] = []
+  for (const line of text.split('\n')) {
+    const [name, kind] = line.split(',')
+    if (name === undefined) continue
+    const port = /^port-(\d+)$/.exec(name)?.[1]
+    if (kind === 'FRONTEND' && port !== undefined) ports.add(Number(port))
+    if (kind === 'BACKEND') backends.push(name)
+  }
+  return { ports, backends }
+}
+
 /** The commands of one step, in order. `options` are those of serverOptions for an `add`. */
 export const commandsOf = (step: RuntimeStep, options: string): string[] => {
   const { verb, backend } = step

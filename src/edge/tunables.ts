@@ -27,6 +27,27 @@ export const EDGE_TUNABLES = {
   maxReloads: 50,
   /** Open files at most; HAProxy takes half as connections. Unbounded limits would cost gigabytes. */
   fdHardLimit: 100_000,
+  /** A new manager's catalog may lack endpoints that have not reported to it yet. */
+  originGrace: 3000,
+  /** Looking for a HAProxy that does not answer, and for the new worker after a reload. */
+  reconnect: 100,
+  reloadPoll: 20,
+  /** Binding ports and reading the file take 50 ms here; a loaded host may need much longer. */
+  reloadLimit: 5000,
+  /** A reload that HAProxy refused, or a port that was taken, is tried again after this. */
+  refusedRetry: 10_000,
+  /** A process that runs and has not answered for this long is started anew. */
+  stuck: 10_000,
+  /** Whether HAProxy still answers, when nothing else is asked of it. */
+  ping: 5000,
+  /** Whether drained servers have closed their last connection. */
+  sweep: 1000,
+  /** haproxy.cfg follows changes of endpoints at most this often; it matters after a crash only. */
+  saveEvery: 200,
+  /** Leaving a network ends the connections on it: only when it has stayed unwanted. */
+  networkLinger: 2000,
+  /** Whether container and networks are still as they were made. */
+  placementCheck: 30_000,
   /** Numeric, so that any image with HAProxy will do. */
   uid: 99,
 } as const
@@ -39,7 +60,6 @@ export const EDGE_TUNABLES = {
  */
 export const EDGE_SYSCTLS: Readonly<Record<string, string>> = {
   'net.ipv4.tcp_retries2': '2',
-  'net.ipv4.tcp_syn_retries': '1',
   /** Each attempt uses a port of the container; many short connections to few servers need all. */
   'net.ipv4.ip_local_port_range': '1024 65535',
   'net.ipv4.tcp_tw_reuse': '1',

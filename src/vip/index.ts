@@ -1,1 +1,5 @@
+export * from './container-rules.ts'
+export * from './namespace.ts'
+export * from './programmer.ts'
 export * from './render.ts'
+export * from './tunables.ts'

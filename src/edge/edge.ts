@@ -1,0 +1,359 @@
+import { join } from 'node:path'
+import { Loop, MusterError, systemClock, type Clock } from '../base/index.ts'
+import type { Catalog } from '../catalog/index.ts'
+import { BlockedPorts, withoutPorts } from './blocked-ports.ts'
+import { replaceFile } from './config-file.ts'
+import type { EdgeConfig, EdgeConflict } from './config.ts'
+import { departureOf } from './departure.ts'
+import type { EdgeEvent, EdgeStatus } from './events.ts'
+import { renderHaproxyConfig, serverOptions, type RenderedConfig } from './haproxy-config.ts'
+import { listeningPorts } from './listening.ts'
+import { Placement } from './placement.ts'
+import { ADMIN_SOCKET, CONFIG_FILE, type EdgeProcess } from './process.ts'
+import { reconcile } from './reconcile.ts'
+import { edgeConfig } from './routes.ts'
+import { EDGE_TUNABLES as T } from './tunables.ts'
+import { EdgeWorker } from './worker.ts'
+
+export interface EdgeOptions {
+  process: EdgeProcess
+  clock?: Clock
+  onEvent?: (event: EdgeEvent) => void
+  /** TCP ports taken in the namespace that the edge listens in. Default: the caller's own. */
+  listening?: () => Promise<Set<number>>
+}
+
+/** What HAProxy is to have, from one catalog. */
+interface Goal {
+  catalog: Catalog
+  config: EdgeConfig
+  rendered: RenderedConfig
+}
+
+/**
+ * One host's edge: keeps a HAProxy serving what the newest catalog says. Endpoints change through the
+ * admin socket and are in use milliseconds later; ports and backends change by a seamless reload.
+ * HAProxy is started when something is first published, and does not end with this object: an agent
+ * that restarts finds it serving and goes on.
+ */
+export class Edge implements AsyncDisposable {
+  readonly #process: EdgeProcess
+  readonly #clock: Clock
+  readonly #emit: (event: EdgeEvent) => void
+  readonly #listening: () => Promise<Set<number>>
+  readonly #routes: Loop
+  readonly #file: Loop
+  readonly #placement: Placement
+  readonly #blocked: BlockedPorts
+
+  #catalog: Catalog | null = null
+  /** When the oldest change was given that has not taken effect. */
+  #pendingSince: number | null = null
+  /** Until then, what the catalog lacks may only be unknown yet to the manager it now comes from. */
+  #completeAt = 0
+  #goal: Goal | null = null
+  #conflicts: EdgeConflict[] = []
+  #worker: EdgeWorker | null = null
+  #unreachableSince = 0
+  #askedAt = 0
+  #sweptAt = 0
+  #written = ''
+  /** The last write: one after the other, so that an older text never comes last. */
+  #saving: Promise<boolean> = Promise.resolve(true)
+  #savedAt = Number.NEGATIVE_INFINITY
+  /** A revision that HAProxy did not take, and when to try it again. */
+  #refused: { revision: string; until: number } | null = null
+
+  constructor(options: EdgeOptions) {
+    this.#process = options.process
+    this.#clock = options.clock ?? systemClock
+    this.#emit = options.onEvent ?? (() => undefined)
+    this.#listening = options.listening ?? listeningPorts
+    this.#blocked = new BlockedPorts(this.#clock)
+    const clock = this.#clock
+    const onError = (error: unknown) => this.#emit({ type: 'failed', error })
+    this.#routes = new Loop({ run: () => this.#converge(), onError, clock })
+    this.#file = new Loop({ run: () => this.#saveLater(), onError, clock })
+    this.#unreachableSince = clock.now()
+    this.#placement = new Placement({
+      process: this.#process,
+      clock,
+      onEvent: this.#emit,
+      onStarted: () => {
+        this.#unreachableSince = clock.now()
+        this.#routes.wake()
+      },
+    })
+  }
+
+  /** Returns at once. The newest catalog wins; those that come too fast are skipped. */
+  apply(catalog: Catalog): void {
+    const now = this.#clock.now()
+    if (this.#catalog?.origin !== catalog.origin) this.#completeAt = now + T.originGrace
+    this.#pendingSince ??= now
+    this.#catalog = catalog
+    this.#routes.wake()
+  }
+
+  get status(): EdgeStatus {
+    const backends = this.#goal?.config.backends ?? []
+    return {
+      serving: this.#worker !== null && this.#pendingSince === null,
+      ports: [...(this.#worker?.ports ?? [])].sort((a, b) => a - b),
+      backends: backends.length,
+      servers: backends.reduce((sum, backend) => sum + backend.servers.length, 0),
+      networks: this.#goal?.config.networks.length ?? 0,
+      conflicts: this.#conflicts,
+    }
+  }
+
+  /** Resolves when nothing is under way. What failed, or waits for HAProxy, is tried again later. */
+  async settled(): Promise<void> {
+    await this.#routes.settled()
+    await this.#placement.settled()
+    await this.#routes.settled()
+    await this.#file.settled()
+  }
+
+  /** Stops looking after HAProxy, which goes on serving. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#routes.stop(), this.#file.stop(), this.#placement.stop()])
+    await this.#disconnect()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** One pass: from the newest catalog to HAProxy. */
+  async #converge(): Promise<void> {
+    const catalog = this.#catalog
+    if (catalog === null) return
+    const worker = await this.#connected()
+    const wanted = edgeConfig(catalog)
+    await this.#findTakenPorts(wanted.config, worker)
+    const { config, conflicts } = withoutPorts(wanted.config, this.#blocked.ports)
+    const goal = { catalog, config, rendered: renderHaproxyConfig(config, this.#process.render) }
+    this.#goal = goal
+    this.#report([...wanted.conflicts, ...conflicts])
+    // Nobody publishes anything and no HAProxy is there from before: nothing to do.
+    if (worker === null && wanted.config.listeners.length === 0) return
+
+    if (worker === null) await this.#save()
+    this.#placement.want({ image: catalog.settings.edgeImage, networks: config.networks })
+    if (worker === null) {
+      this.#awaitWorker()
+      return
+    }
+    const steps = await this.#changeServers(goal, worker)
+    const loaded = await this.#reload(goal, worker)
+    if (loaded) this.#file.wake()
+    if (loaded && this.#catalog === catalog) this.#applied(steps)
+    this.#setAlarms(goal)
+  }
+
+  #applied(steps: number): void {
+    if (this.#pendingSince === null) return
+    const latencyMs = this.#clock.now() - this.#pendingSince
+    this.#pendingSince = null
+    this.#emit({ type: 'applied', latencyMs, steps })
+  }
+
+  #report(conflicts: EdgeConflict[]): void {
+    if (JSON.stringify(conflicts) === JSON.stringify(this.#conflicts)) return
+    this.#conflicts = conflicts
+    this.#emit({ type: 'conflicts', conflicts })
+  }
+
+  #setAlarms({ config }: Goal): void {
+    const now = this.#clock.now()
+    const wanted = new Map(
+      config.backends.map(({ name, servers }) => [name, new Set(servers.map((s) => s.name))]),
+    )
+    const leftovers = [...(this.#worker?.servers ?? [])].some(([backend, servers]) =>
+      [...servers.keys()].some((name) => wanted.get(backend)?.has(name) !== true),
+    )
+    this.#routes.wakeIn(leftovers ? T.sweep : T.ping)
+    if (this.#completeAt > now) this.#routes.wakeIn(this.#completeAt - now)
+  }
+
+  /** The worker that answers, null when none does. */
+  async #connected(): Promise<EdgeWorker | null> {
+    const now = this.#clock.now()
+    if (this.#worker !== null && now - this.#askedAt >= T.ping) {
+      this.#askedAt = now
+      await this.#worker.ping().catch((error: unknown) => this.#lost(error))
+    }
+    if (this.#worker !== null) return this.#worker
+    const worker = await this.#connect()
+    if (worker !== null) this.#adopt(worker)
+    return worker
+  }
+
+  async #connect(): Promise<EdgeWorker | null> {
+    try {
+      return await EdgeWorker.connect(join(this.#process.dir, ADMIN_SOCKET))
+    } catch (error) {
+      if (error instanceof MusterError) return null
+      throw error
+    }
+  }
+
+  #adopt(worker: EdgeWorker): void {
+    this.#worker = worker
+    this.#askedAt = this.#clock.now()
+    // Its ports are its own: nobody else has them.
+    this.#blocked.unblock(worker.ports)
+    this.#emit({ type: 'connected', pid: worker.info.pid })
+    void worker.closed.then(() => {
+      if (this.#worker === worker) this.#lost()
+    })
+  }
+
+  #lost(error?: unknown): void {
+    this.#worker = null
+    this.#unreachableSince = this.#clock.now()
+    this.#emit({ type: 'disconnected', ...(error === undefined ? {} : { error }) })
+    this.#routes.wake()
+  }
+
+  async #disconnect(): Promise<void> {
+    const worker = this.#worker
+    this.#worker = null
+    await worker?.[Symbol.asyncDispose]()
+  }
+
+  /** HAProxy does not answer, its file is written: see that it runs, and look again. */
+  #awaitWorker(): void {
+    const now = this.#clock.now()
+    if (now - this.#unreachableSince > T.stuck) {
+      this.#unreachableSince = now
+      this.#placement.restart()
+    } else {
+      this.#placement.ensure()
+    }
+    this.#routes.wakeIn(T.reconnect)
+  }
+
+  /**
+   * Ports that HAProxy would have to bind and another process has. While HAProxy does not answer, it
+   * may be such a port that keeps it from starting; the first seconds are left to it alone.
+   */
+  async #findTakenPorts(config: EdgeConfig, worker: EdgeWorker | null): Promise<void> {
+    if (worker === null && this.#clock.now() - this.#unreachableSince < T.stuck / 2) return
+    const blocked = this.#blocked.ports
+    const added = config.listeners
+      .map((listener) => listener.port)
+      .filter((port) => worker?.ports.has(port) !== true && !blocked.has(port))
+    if (added.length === 0) return
+    const taken = await this.#listening()
+    const busy = added.filter((port) => taken.has(port))
+    this.#blocked.block(busy, T.refusedRetry)
+    if (busy.length > 0) this.#routes.wakeIn(T.refusedRetry)
+  }
+
+  async #changeServers({ catalog, config }: Goal, worker: EdgeWorker): Promise<number> {
+    const now = this.#clock.now()
+    const complete = now >= this.#completeAt
+    const sweep = now - this.#sweptAt >= T.sweep
+    if (sweep) this.#sweptAt = now
+    const sessions = sweep ? await worker.sessions() : null
+    const steps = reconcile({
+      live: worker.servers,
+      wanted: config,
+      departure: (name) => departureOf(catalog, endpointOf(name), { complete }),
+      idle: (backend, name) => sessions?.get(`${backend}/${name}`) === 0,
+    })
+    const backends = new Map(config.backends.map((backend) => [backend.name, backend]))
+    const failures = await worker.run(steps, (name) => {
+      const backend = backends.get(name)
+      return backend === undefined ? '' : serverOptions(backend, config.checkIntervalMs)
+    })
+    for (const failure of failures) this.#emit({ type: 'command-failed', ...failure })
+    if (failures.length > 0) this.#routes.wakeIn(T.reconnect)
+    return steps.length
+  }
+
+  /** Loads a new set of ports or backends; true when HAProxy has it (already). */
+  async #reload(goal: Goal, worker: EdgeWorker): Promise<boolean> {
+    const { revision } = goal.rendered
+    if (worker.info.revision === revision) return true
+    const startedAt = this.#clock.now()
+    if (this.#refused?.revision === revision && startedAt < this.#refused.until) {
+      this.#routes.wakeIn(this.#refused.until - startedAt)
+      return false
+    }
+    if (!(await this.#save())) {
+      this.#routes.wakeIn(T.refusedRetry)
+      return false
+    }
+    await this.#process.reload()
+    const next = await this.#newWorker(revision)
+    if (next === null) {
+      this.#refuse(goal, worker)
+      return false
+    }
+    await this.#disconnect()
+    this.#adopt(next)
+    this.#refused = null
+    this.#emit({ type: 'reloaded', latencyMs: this.#clock.now() - startedAt })
+    return true
+  }
+
+  /** HAProxy says nothing when it has loaded a file; its new worker knows the file's revision. */
+  async #newWorker(revision: string): Promise<EdgeWorker | null> {
+    const limit = this.#clock.now() + T.reloadLimit
+    while (this.#clock.now() < limit) {
+      const worker = await this.#connect()
+      if (worker?.info.revision === revision) return worker
+      await worker?.[Symbol.asyncDispose]()
+      await this.#clock.sleep(T.reloadPoll)
+    }
+    return null
+  }
+
+  /** The old worker goes on; ports that were new are the likeliest cause and stay away for a while. */
+  #refuse({ config, rendered }: Goal, worker: EdgeWorker): void {
+    const added = config.listeners
+      .map((listener) => listener.port)
+      .filter((port) => !worker.ports.has(port))
+    this.#blocked.block(added, T.refusedRetry)
+    this.#refused = {
+      revision: rendered.revision,
+      until: this.#clock.now() + T.refusedRetry,
+    }
+    this.#emit({
+      type: 'reload-failed',
+      reason: `HAProxy did not take its new configuration in ${T.reloadLimit} ms; new ports: ${added.join(', ') || 'none'}`,
+    })
+    this.#routes.wake()
+  }
+
+  async #saveLater(): Promise<void> {
+    const wait = this.#savedAt + T.saveEvery - this.#clock.now()
+    if (wait > 0) this.#file.wakeIn(wait)
+    else if (!(await this.#save())) this.#file.wakeIn(T.refusedRetry)
+  }
+
+  /** Writes the file that HAProxy would start with; false when that is not possible. */
+  #save(): Promise<boolean> {
+    this.#saving = this.#saving.then(() => this.#write())
+    return this.#saving
+  }
+
+  async #write(): Promise<boolean> {
+    const text = this.#goal?.rendered.text ?? ''
+    if (text === this.#written) return true
+    this.#savedAt = this.#clock.now()
+    try {
+      await replaceFile(join(this.#process.dir, CONFIG_FILE), text)
+      this.#written = text
+      return true
+    } catch (error) {
+      this.#emit({ type: 'write-failed', error })
+      return false
+    }
+  }
+}
+
+const endpointOf = (server: string): string => server.slice(server.lastIndexOf('.') + 1)

@@ -1,0 +1,169 @@
+import { Loop, type Clock } from '../base/index.ts'
+import { parseFlows, planCuts, type CutReason } from './flows.ts'
+import type { Namespace } from './namespace.ts'
+import { renderVipScript, type VipTable } from './render.ts'
+import { VIP_TUNABLES as T } from './tunables.ts'
+
+/** What happens to virtual IPs, for logs and metrics. */
+export type VipEvent =
+  /** Rules of a container are what the catalog says, `latencyMs` after it said so. */
+  | { type: 'applied'; container: string; latencyMs: number }
+  /** Connections of a container to dead endpoints were ended. */
+  | { type: 'cut'; container: string; connections: number }
+  /** A change did not work and is tried again. */
+  | { type: 'failed'; container: string; error: unknown }
+
+/** What the rules of one container should be. */
+export interface RulesGoal {
+  table: VipTable
+  /** Addresses to refuse, and until when (of the clock). */
+  dead: ReadonlyMap<string, number>
+  /** Addresses whose connections are to end now. */
+  cuts: ReadonlyMap<string, CutReason>
+}
+
+export interface ContainerRulesOptions {
+  container: string
+  netns: string
+  namespace: Namespace
+  clock: Clock
+  onEvent: (event: VipEvent) => void
+  /** Waits for its turn among all containers. */
+  turn: <T>(job: () => Promise<T>) => Promise<T>
+  /** Milliseconds to rest after a change that took so long. */
+  rest: (tookMs: number) => number
+}
+
+interface Applied {
+  /** The table, as text. */
+  key: string
+  vips: ReadonlySet<string>
+  dead: ReadonlyMap<string, number>
+}
+
+const nothingApplied: Applied = { key: '', vips: new Set(), dead: new Map() }
+
+/** The rules in the network namespace of one container, and what they should be. */
+export class ContainerRules {
+  readonly #options: ContainerRulesOptions
+  readonly #loop: Loop
+  #goal: RulesGoal = { table: { services: [] }, dead: new Map(), cuts: new Map() }
+  #applied: Applied = nothingApplied
+  readonly #cuts = new Map<string, CutReason>()
+  #prepared = false
+  #restUntil = 0
+  #pendingSince: number | null = null
+
+  constructor(options: ContainerRulesOptions) {
+    this.#options = options
+    this.#loop = new Loop({
+      run: () => this.#work(),
+      onError: (error) => options.onEvent({ type: 'failed', container: options.container, error }),
+      clock: options.clock,
+    })
+  }
+
+  get netns(): string {
+    return this.#options.netns
+  }
+
+  /** Whether something is still to be done. */
+  get behind(): boolean {
+    return this.#pendingSince !== null
+  }
+
+  want(goal: RulesGoal): void {
+    this.#goal = goal
+    for (const [address, reason] of goal.cuts) this.#cuts.set(address, reason)
+    if (!this.#needed()) return
+    this.#pendingSince ??= this.#options.clock.now()
+    this.#loop.wake()
+  }
+
+  settled(): Promise<void> {
+    return this.#loop.settled()
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  #needed(): boolean {
+    return this.#cuts.size > 0 || this.#scriptNeeded()
+  }
+
+  #scriptNeeded(): boolean {
+    const { key, dead } = this.#applied
+    if (key !== JSON.stringify(this.#goal.table)) return true
+    // Those that are over are forgotten by the kernel; those that live again must not be refused.
+    const now = this.#options.clock.now()
+    const refused = [...dead].filter(([, until]) => until > now).map(([address]) => address)
+    return (
+      [...this.#goal.dead.keys()].some((address) => !dead.has(address)) ||
+      refused.some((address) => !this.#goal.dead.has(address))
+    )
+  }
+
+  async #work(): Promise<void> {
+    const { clock, turn, rest } = this.#options
+    const early = this.#restUntil - clock.now()
+    if (early > 0 && this.#cuts.size === 0) {
+      this.#loop.wakeIn(early)
+      return
+    }
+    await turn(async () => {
+      if (!this.#needed()) return
+      const startedAt = clock.now()
+      await this.#apply()
+      const endedAt = clock.now()
+      this.#restUntil = endedAt + rest(endedAt - startedAt)
+    })
+  }
+
+  async #apply(): Promise<void> {
+    const { container, netns, namespace, clock, onEvent } = this.#options
+    const { table, dead } = this.#goal
+    const cuts = new Map(this.#cuts)
+    const vips = new Set(table.services.map((service) => service.vip))
+    const added = vips.difference(this.#applied.vips)
+    const output = await namespace.program(netns, {
+      script: this.#scriptNeeded() ? renderVipScript(table, remaining(dead, clock.now())) : null,
+      prepare: !this.#prepared,
+      flows: cuts.size > 0 || added.size > 0,
+    })
+    if (output === null) {
+      // Not there yet, or gone: its container starts or ends just now.
+      this.#applied = nothingApplied
+      this.#prepared = false
+      this.#loop.wakeIn(T.missingRetry)
+      return
+    }
+    this.#prepared = true
+    this.#applied = { key: JSON.stringify(table), vips, dead }
+    const plan = planCuts({ flows: parseFlows(output), vips, cuts, added })
+    if (plan.sockets.length + plan.directly.length + plan.forget.length > 0) {
+      await namespace.cut(netns, plan)
+    }
+    for (const [address, reason] of cuts) {
+      if (this.#cuts.get(address) === reason) this.#cuts.delete(address)
+    }
+    if (plan.sockets.length > 0) {
+      onEvent({ type: 'cut', container, connections: plan.sockets.length })
+    }
+    if (this.#needed()) {
+      this.#loop.wake()
+      return
+    }
+    const since = this.#pendingSince ?? clock.now()
+    this.#pendingSince = null
+    onEvent({ type: 'applied', container, latencyMs: clock.now() - since })
+  }
+}
+
+const remaining = (
+  dead: ReadonlyMap<string, number>,
+  now: number,
+): { address: string; seconds: number }[] =>
+  [...dead]
+    .filter(([, until]) => until > now)
+    .map(([address, until]) => ({ address, seconds: (until - now) / 1000 }))

@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { isIPv4 } from 'node:net'
+import { MusterError, messageOf } from '../base/index.ts'
+import type { CutPlan, Forget } from './flows.ts'
+
+/** What is done inside the network namespace of a container. */
+export interface Namespace {
+  /**
+   * Applies a script and shows the tracked connections, in one process; either may be left out.
+   * `prepare` also sets what is set once. Resolves to null when the namespace does not exist (any
+   * more); rejects with ENGINE_REFUSED or TIMEOUT.
+   */
+  program(
+    netns: string,
+    request: { script: string | null; flows: boolean; prepare: boolean },
+  ): Promise<string | null>
+  /** Ends connections. What is over already is no error. */
+  cut(netns: string, plan: CutPlan): Promise<void>
+}
+
+const TIMEOUT_MS = 5000
+/** A table of a hundred thousand connections fits. */
+const MAX_OUTPUT = 64 * 1024 * 1024
+/** Sockets per command: a command line has its limits. */
+const CHUNK = 200
+
+/**
+ * A SYN without an answer is forgotten after a second instead of two minutes, so that when it is sent
+ * again it may get another endpoint, before anybody has noticed that the first one is dead.
+ */
+const SYN_SENT_SECONDS = 1
+
+const NFT = 'nft -f - || exit 3'
+const PREPARE = `echo ${SYN_SENT_SECONDS} > /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent || true`
+const FLOWS = 'conntrack -L 2>/dev/null || exit 4'
+
+const FAILED: Record<number, string> = { 3: 'nft', 4: 'conntrack' }
+
+const isIn = async (netns: string): Promise<'other' | 'own' | 'missing'> => {
+  try {
+    const [target, own] = await Promise.all([stat(netns), stat('/proc/self/ns/net')])
+    return target.ino === own.ino ? 'own' : 'other'
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'missing'
+    throw error
+  }
+}
+
+/** Runs `nsenter`, `nft`, `conntrack` and `ss` of this host. Needs root. */
+export const hostNamespaces: Namespace = {
+  async program(netns, { script, flows, prepare }) {
+    const place = await isIn(netns)
+    if (place === 'missing') return null
+    if (place === 'own') {
+      throw new MusterError('ENGINE_REFUSED', `${netns} is the host's own network namespace.`)
+    }
+    const commands = [
+      ...(script === null ? [] : [NFT]),
+      ...(prepare ? [PREPARE] : []),
+      ...(flows ? [FLOWS] : []),
+    ]
+    const result = await enter(netns, commands.join('\n'), script ?? '')
+    if (result.status === 0) return result.stdout
+    if ((await isIn(netns)) === 'missing') return null
+    throw new MusterError(
+      'ENGINE_REFUSED',
+      `${FAILED[result.status] ?? 'nsenter'} failed in ${netns}: ${result.stderr.trim().slice(0, 500)}`,
+    )
+  },
+
+  async cut(netns, plan) {
+    const commands = [...closeCommands(plan), ...plan.forget.map(forgetCommand)]
+    if (commands.length === 0 || (await isIn(netns)) !== 'other') return
+    // A socket or an entry that has just ended makes the tools fail: nothing is wrong then.
+    await enter(netns, `${commands.map((command) => `${command} || true`).join('\n')}\ntrue`, '')
+  },
+}
+
+const closeCommands = ({ sockets, directly }: CutPlan): string[] => {
+  const filters = [
+    ...sockets.map(
+      ({ destination, destinationPort, sourcePort }) =>
+        `dst = ${address(destination)}:${number(destinationPort)} and sport = :${number(sourcePort)}`,
+    ),
+    ...directly.map((dead) => `dst = ${address(dead)}`),
+  ]
+  const commands: string[] = []
+  for (let start = 0; start < filters.length; start += CHUNK) {
+    const filter = filters.slice(start, start + CHUNK).map((one) => `( ${one} )`)
+    commands.push(`ss -K -tn state connected exclude syn-sent '${filter.join(' or ')}'`)
+  }
+  return commands
+}
+
+const forgetCommand = ({ protocol, destination, replySource, state }: Forget): string =>
+  `conntrack -D -p ${word(protocol)} --orig-dst ${address(destination)} --reply-src ${address(
+    replySource,
+  )}${state === undefined ? '' : ` --state ${word(state)}`}`
+
+const check = (value: string, fits: boolean): string => {
+  if (!fits) throw new Error(`not fit for a command: ${JSON.stringify(value)}`)
+  return value
+}
+const address = (value: string): string => check(value, isIPv4(value))
+const word = (value: string): string => check(value, /^[A-Za-z0-9_]+$/.test(value))
+const number = (value: number): string => check(String(value), Number.isInteger(value))
+
+const enter = (
+  netns: string,
+  shell: string,
+  input: string,
+): Promise<{ status: number; stdout: string; stderr: string }> =>
+  new Promise((resolve, reject) => {
+    const child = execFile(
+      'nsenter',
+      [`--net=${netns}`, 'sh', '-c', shell],
+      { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT },
+      (error, stdout, stderr) => {
+        if (error === null) resolve({ status: 0, stdout, stderr })
+        else if (error.killed === true) {
+          reject(new MusterError('TIMEOUT', `A command in ${netns} took over ${TIMEOUT_MS} ms.`))
+        } else if (typeof error.code === 'number') {
+          resolve({ status: error.code, stdout, stderr })
+        } else {
+          reject(
+            new MusterError('HOST_SETUP', `nsenter cannot be run: ${messageOf(error)}`, {
+              cause: error,
+              hint: 'Install the packages util-linux, nftables, conntrack and iproute2.',
+            }),
+          )
+        }
+      },
+    )
+    // A command that ends without reading leaves a broken pipe, and says why by its status.
+    child.stdin?.on('error', () => undefined)
+    child.stdin?.end(input)
+  })
