@@ -1,5 +1,7 @@
 import { MusterError } from '../base/index.ts'
 import {
+  type HostStatus,
+  type LabStatus,
   REGISTRY,
   attachToHost,
   ensureImages,
@@ -70,13 +72,15 @@ export const ls = async (options: { format: string }): Promise<void> => {
     return
   }
   printRows(
-    labs.flatMap((lab) => lab.hosts.map((host) => ({ lab, host }))),
+    labs.flatMap((lab): { lab: LabStatus; host?: HostStatus }[] =>
+      lab.hosts.length === 0 ? [{ lab }] : lab.hosts.map((host) => ({ lab, host })),
+    ),
     [
       { head: 'LAB', cell: ({ lab }) => lab.name },
-      { head: 'HOST', cell: ({ host }) => host.name },
-      { head: 'STATE', cell: ({ host }) => host.state },
-      { head: 'ADDRESS', cell: ({ host }) => host.address },
-      { head: 'DOCKER', cell: ({ host }) => (host.docker ? 'up' : 'down') },
+      { head: 'HOST', cell: ({ host }) => host?.name ?? '' },
+      { head: 'STATE', cell: ({ host }) => host?.state ?? 'unreadable' },
+      { head: 'ADDRESS', cell: ({ host }) => host?.address ?? '' },
+      { head: 'DOCKER', cell: ({ host }) => (host?.docker ? 'up' : 'down') },
     ],
     format,
   )

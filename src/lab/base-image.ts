@@ -10,6 +10,8 @@ export const BASE_IMAGE = 'debian:bookworm-slim'
 const SUITE = 'bookworm'
 /** Goes into the hash of every image: raise it when the recipe below changes. */
 export const BASE_RECIPE = 'bookworm-slim-2'
+/** The base image again, under a name that says that this very recipe made (or pulled) it. */
+const MADE_BY_RECIPE = `muster-base:${BASE_RECIPE}`
 const MAKE_MS = 300_000
 
 /** Parts of a package that a container does not need, as Debian's own slim images leave them out. */
@@ -61,15 +63,8 @@ export const ensureBaseImage = async (
   builder: Builder,
   onProgress: (line: string) => void,
 ): Promise<void> => {
-  const wanted = await inBuilder(builder, [
-    'docker',
-    'images',
-    '-q',
-    '--filter',
-    `label=muster.recipe=${BASE_RECIPE}`,
-    BASE_IMAGE,
-  ])
-  if (wanted.trim() !== '') return
+  const made = await inBuilder(builder, ['docker', 'images', '--quiet', MADE_BY_RECIPE])
+  if (made.trim() !== '') return
   onProgress(`making ${BASE_IMAGE} from Debian packages (about 15 s)`)
   try {
     await makeBaseImage(builder)
@@ -85,6 +80,7 @@ export const ensureBaseImage = async (
       )
     }
   }
+  await inBuilder(builder, ['docker', 'tag', BASE_IMAGE, MADE_BY_RECIPE])
 }
 
 const makeBaseImage = async (builder: Builder): Promise<void> => {
@@ -129,12 +125,9 @@ const makeBaseImage = async (builder: Builder): Promise<void> => {
       ],
       { timeoutMs: MAKE_MS },
     )
-    const changes = ['CMD ["bash"]', `LABEL muster.recipe=${BASE_RECIPE}`]
-    await inBuilder(
-      builder,
-      ['docker', 'import', ...changes.flatMap((line) => ['--change', line]), tar, BASE_IMAGE],
-      { timeoutMs: MAKE_MS },
-    )
+    await inBuilder(builder, ['docker', 'import', '--change', 'CMD ["bash"]', tar, BASE_IMAGE], {
+      timeoutMs: MAKE_MS,
+    })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

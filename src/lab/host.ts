@@ -1,7 +1,7 @@
 /** One host of a lab: power on, power off, the state of its engine. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -76,9 +76,11 @@ export const powerOn = async ({ state, network }: HostContext, host: string): Pr
 }
 
 const bootFailure = async (lab: string, host: string, cause: unknown): Promise<string> => {
-  const said = (await readFile(hostFiles(lab, host).bootLog, 'utf8')).trim().split('\n').at(-1)
+  const said = lastLine(await readFile(hostFiles(lab, host).bootLog, 'utf8'))
   return said || (cause instanceof Error ? cause.message : String(cause))
 }
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
 
 const prepareDisk = async ({ state, network }: HostContext, host: string): Promise<void> => {
   const files = hostFiles(state.name, host)
@@ -135,9 +137,13 @@ export const waitForEngine = async (lab: string, host: string): Promise<void> =>
       )
     }
     if (performance.now() > deadline) {
-      throw new MusterError('TIMEOUT', `The engine of ${host} did not answer within 60 s.`, {
-        hint: `Its log is ${hostFiles(lab, host).log}/dockerd.log.`,
-      })
+      const log = join(hostFiles(lab, host).log, 'dockerd.log')
+      const last = existsSync(log) ? lastLine(await readFile(log, 'utf8')) : ''
+      throw new MusterError(
+        'TIMEOUT',
+        `The engine of ${host} did not answer within 60 s. It said last: ${last || 'nothing'}`,
+        { hint: `Its log is ${log}.` },
+      )
     }
     await delay(50)
   }

@@ -8,6 +8,7 @@ import { engineAnswers, engineSocket, powerOff, powerOn, waitForEngine } from '.
 import { hostsFile } from './host-init.ts'
 import { takeLock } from './lock.ts'
 import { makeMountPoints, removeMountPoints } from './mount-points.ts'
+import { checkMachine } from './machine.ts'
 import { checkHostCount, checkLabName } from './names.ts'
 import { type LabNetwork, chooseOctet, labNetwork } from './network.ts'
 import { observe } from './observe.ts'
@@ -80,6 +81,7 @@ export const labUp = async (options: {
 }): Promise<Lab> => {
   const name = checkLabName(options.name ?? 'lab')
   const onProgress = options.onProgress ?? (() => undefined)
+  checkMachine()
   await using _lock = await lockLab(name, onProgress)
   const recorded = loadState(name)
   const state = await recordState(name, recorded, {
@@ -201,7 +203,10 @@ export const labDown = async (
       hint: 'Take those labs down first.',
     })
   }
-  if (options.purge) await run(name, ['rm', '-rf', '--one-file-system', CACHE_DIR])
+  if (options.purge) {
+    await using _images = await takeLock('images', { timeoutMs: LOCK_MS })
+    await run(name, ['rm', '-rf', '--one-file-system', CACHE_DIR])
+  }
   return existed || processes.length > 0
 }
 

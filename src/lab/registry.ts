@@ -1,5 +1,6 @@
 /** The registry of a lab: in the lab's switch, so that all hosts and the machine reach it. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -29,28 +30,31 @@ export const startRegistry = async (lab: string, network: LabNetwork): Promise<v
   await stopRegistry(lab)
   await mkdir(`${CACHE_DIR}/registry`, { recursive: true })
   await writeFile(files.registryConfig, registryConfig(network))
-  const log = openSync(files.registryLog, 'a')
+  const log = openSync(files.registryLog, 'w')
+  let child: ChildProcess
   const [command = '', ...args] = inSwitch(lab, ['docker-registry', 'serve', files.registryConfig])
   try {
-    spawn(command, args, {
+    child = spawn(command, args, {
       detached: true,
       cwd: '/',
       stdio: ['ignore', log, log],
       env: { PATH: HOST_PATH, OTEL_TRACES_EXPORTER: 'none', ...markerEnv(lab, 'registry') },
-    }).unref()
+    })
   } finally {
     closeSync(log)
   }
+  child.unref()
+  const ended = once(child, 'exit').then(() => true)
   const deadline = performance.now() + 10_000
   while (!(await registryAnswers(network))) {
-    if (performance.now() > deadline) {
+    const over = await Promise.race([ended, delay(20, false)])
+    if (over || performance.now() > deadline) {
       const said = (await readFile(files.registryLog, 'utf8')).trim().split('\n').at(-1)
       throw new MusterError(
         'LAB',
         `The lab's registry does not start: ${said ?? 'it says nothing'}`,
       )
     }
-    await delay(20)
   }
 }
 
