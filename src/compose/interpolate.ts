@@ -1,0 +1,89 @@
+import type { ModelPath } from './model.ts'
+import { mapItems, mapValues, scalar, type Node, type ScalarNode } from './node.ts'
+import type { Problems } from './problems.ts'
+import { below, type Shape } from './shape.ts'
+import type { Span } from './source.ts'
+import { substitute, type Lookup } from './template.ts'
+
+/**
+ * Replaces the variables in every text of a tree (keys are left alone), and reads the texts as
+ * numbers and booleans where the specification wants those. A text that cannot be is reported and
+ * left out.
+ */
+export const interpolate = (
+  node: Node,
+  shape: Shape,
+  lookup: Lookup,
+  problems: Problems,
+): Node | undefined => {
+  const visit = (at: Node, kind: Shape | undefined, path: ModelPath): Node | undefined => {
+    if (at.tag === 'reset') return at
+    if (at.kind === 'map')
+      return mapValues(at, (value, key) => visit(value, below(kind, key), [...path, key]))
+    if (at.kind === 'list')
+      return mapItems(at, (item, index) => visit(item, below(kind, index), [...path, index]))
+    return typeof at.value === 'string' && !at.print ? text(at, at.value, kind, path) : at
+  }
+
+  const text = (
+    at: ScalarNode,
+    template: string,
+    kind: Shape | undefined,
+    path: ModelPath,
+  ): Node | undefined => {
+    const { text: value, failures, unset } = substitute(template, lookup)
+    for (const failure of failures) {
+      const place = dollarAt(at.at, template, failure.at)
+      if (failure.kind === 'syntax') problems.error(path, failure.message, place)
+      else {
+        const reason = failure.message === '' ? '' : `: ${failure.message}`
+        const hint = `Set ${failure.variable} in the environment, in .env or with --env-file.`
+        problems.error(path, `the variable ${failure.variable} must be set${reason}`, place, hint)
+      }
+    }
+    for (const name of unset)
+      problems.warn(path, `the variable ${name} is not set and becomes empty`, at)
+    if (failures.length > 0) return undefined
+    const wanted = kind?.is === 'either' ? kind.scalar : kind
+    const read = cast(value, wanted)
+    if (read === undefined) {
+      const from = value === template ? '' : ` (from ${JSON.stringify(template)})`
+      problems.error(path, `expected ${castWords(wanted)}, got ${JSON.stringify(value)}${from}`, at)
+      return undefined
+    }
+    return read === template ? at : { ...scalar(read, at.at), tag: at.tag }
+  }
+
+  return visit(node, shape, [])
+}
+
+/** The text as the kind of value that is wanted; undefined if it is none. */
+const cast = (text: string, shape: Shape | undefined): ScalarNode['value'] | undefined => {
+  switch (shape?.is) {
+    case 'flag':
+      if (/^(true|y|yes|on)$/i.test(text)) return true
+      return /^(false|n|no|off)$/i.test(text) ? false : undefined
+    case 'integer':
+      return /^[-+]?\d{1,18}$/.test(text) ? Number(text) : undefined
+    case 'number':
+      return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(text) ? Number(text) : undefined
+    default:
+      return text
+  }
+}
+
+const castWords = (shape: Shape | undefined): string =>
+  shape?.is === 'flag' ? 'true or false' : shape?.is === 'integer' ? 'a whole number' : 'a number'
+
+/** The variable inside of its text: the dollar sign with the same number in the source. */
+const dollarAt = (at: Span | undefined, template: string, offset: number): Span | undefined => {
+  if (!at) return undefined
+  const before = template.slice(0, offset).split('$').length
+  let start = at.start - 1
+  for (let i = 0; i < before; i += 1) {
+    start = at.source.text.indexOf('$', start + 1)
+    if (start === -1 || start >= at.end) return at
+  }
+  const close = at.source.text.indexOf('}', start)
+  return { ...at, start, end: close === -1 || close >= at.end ? at.end : close + 1 }
+}

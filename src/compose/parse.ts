@@ -1,0 +1,331 @@
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseAllDocuments,
+  type Document,
+  type ParsedNode,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml'
+import type { ModelPath } from './model.ts'
+import { describe, list, map, scalar, type Entry, type MergeTag, type Node } from './node.ts'
+import type { Problems } from './problems.ts'
+import { plainScalar } from './scalars.ts'
+import type { SourceFile, Span } from './source.ts'
+
+/** Deeper than anyone writes, shallow enough for every recursion after it. */
+const MAX_DEPTH = 100
+/** Values in one file, aliases unfolded. A file of 1,000 services has about 50,000. */
+const MAX_NODES = 2_000_000
+
+/**
+ * Reads YAML into nodes, one for each document that is not empty. What is wrong goes to `problems`;
+ * a document that cannot be read at all is left out.
+ */
+export const parseYaml = (source: SourceFile, problems: Problems): Node[] => {
+  const documents = parseDocuments(source)
+  if (!documents) {
+    problems.error([], 'not YAML: nested too deeply', span(source, 0, 1))
+    return []
+  }
+  const nodes: Node[] = []
+  for (const document of documents) {
+    if (document.errors.length > 0) {
+      // One syntax error makes nonsense of what follows it: the first is the one to mend.
+      const [first] = document.errors
+      if (first) syntaxProblem(source, first, problems)
+      continue
+    }
+    if (!document.contents) continue
+    const reader = new Reader(source, document, problems)
+    const node = reader.read(document.contents, [])
+    if (node) nodes.push(node)
+  }
+  return nodes
+}
+
+const parseDocuments = (source: SourceFile): Document.Parsed[] | undefined => {
+  try {
+    const documents = parseAllDocuments(source.text, {
+      // Scalars are read here, as Go reads them; the library only finds the structure.
+      schema: 'failsafe',
+      logLevel: 'silent',
+      prettyErrors: false,
+      uniqueKeys: false,
+      keepSourceTokens: false,
+      resolveKnownTags: false,
+    })
+    return Array.isArray(documents) ? documents : []
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+const span = (source: SourceFile, start: number, end: number): Span => ({ source, start, end })
+
+interface SyntaxError {
+  code: string
+  message: string
+  pos: [number, number]
+}
+
+/** Says in words what the YAML library found, at the place where a person can mend it. */
+const syntaxProblem = (source: SourceFile, error: SyntaxError, problems: Problems): void => {
+  const [start, end] = error.pos
+  const place = span(source, start, Math.max(end, start + 1))
+  // The library is recursive, and reports its own stack overflow as a syntax error.
+  if (/call stack/i.test(error.message)) {
+    problems.error([], 'not YAML: nested too deeply', place)
+    return
+  }
+  if (error.code === 'MISSING_CHAR' && /quote/.test(error.message)) {
+    // The library notices at the end of the file; the quote was opened long before.
+    const opened = openQuote(source.text, start)
+    if (opened !== undefined) {
+      problems.error(
+        [],
+        'a quote is opened here and never closed',
+        span(source, opened, opened + 1),
+      )
+      return
+    }
+  }
+  if (source.text[start] === '\t') {
+    problems.error([], 'a tab: YAML is indented with spaces only', place)
+    return
+  }
+  problems.error([], `not YAML: ${lowerFirst(error.message)}`, place)
+}
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1)
+
+/** The last quote that opens a value and is not closed in its own line. */
+const openQuote = (text: string, before: number): number | undefined => {
+  const opening = /(?:^|[\s[{,:-])(["'])/gm
+  let found: number | undefined
+  for (let match = opening.exec(text); match; match = opening.exec(text)) {
+    const at = match.index + match[0].length - 1
+    if (at >= before) break
+    const quote = match[1] ?? '"'
+    const close = text.indexOf(quote, at + 1)
+    if (close === -1 || close >= before) return at
+    const next = text.slice(at + 1, close)
+    if (next.includes('\n') && found === undefined) found = at
+    opening.lastIndex = close + 1
+  }
+  return found
+}
+
+/** Unfolds one document: aliases, merge keys, scalars. */
+class Reader {
+  readonly #source: SourceFile
+  readonly #document: Document.Parsed
+  readonly #problems: Problems
+  /** Anchors whose values are being read: an alias to one of them is a cycle. */
+  readonly #open = new Set<ParsedNode>()
+  #anchors: Map<string, ParsedNode> | undefined
+  #nodes = 0
+  #fromAliases = 0
+  #aliasDepth = 0
+  #stopped = false
+
+  constructor(source: SourceFile, document: Document.Parsed, problems: Problems) {
+    this.#source = source
+    this.#document = document
+    this.#problems = problems
+  }
+
+  read(node: ParsedNode | null, path: ModelPath): Node | undefined {
+    if (this.#stopped) return undefined
+    if (!node) return scalar(null)
+    if (!this.#count(node) || !this.#shallow(node, path)) return undefined
+    if (isAlias(node)) return this.#alias(node, path)
+    this.#open.add(node)
+    try {
+      if (isMap(node)) return this.#map(node as YAMLMap.Parsed, path)
+      if (isSeq(node)) return this.#list(node as YAMLSeq.Parsed, path)
+      if (isScalar(node)) return this.#scalar(node, path)
+      return undefined
+    } finally {
+      this.#open.delete(node)
+    }
+  }
+
+  /** The reference's own guard: past 1,000 values, nearly all of them copies is an attack. */
+  #count(node: ParsedNode): boolean {
+    this.#nodes += 1
+    if (this.#aliasDepth > 0) this.#fromAliases += 1
+    const ratio = this.#fromAliases / this.#nodes
+    const allowed = this.#nodes <= 400_000 ? 0.99 : 0.1
+    const tooMany = this.#fromAliases > 100 && this.#nodes > 1000 && ratio > allowed
+    if (!tooMany && this.#nodes <= MAX_NODES) return true
+    this.#stopped = true
+    this.#problems.error(
+      [],
+      tooMany
+        ? 'aliases unfold into too many values (an "alias bomb")'
+        : `the file holds more than ${MAX_NODES} values`,
+      this.#place(node),
+    )
+    return false
+  }
+
+  #shallow(node: ParsedNode, path: ModelPath): boolean {
+    if (path.length <= MAX_DEPTH) return true
+    this.#stopped = true
+    this.#problems.error([], `nested more than ${MAX_DEPTH} levels deep`, this.#place(node))
+    return false
+  }
+
+  #place(node: { range?: readonly number[] | null | undefined }): Span {
+    const [start = 0, end = start] = node.range ?? []
+    return span(this.#source, start, end)
+  }
+
+  #alias(node: ParsedNode & { source: string }, path: ModelPath): Node | undefined {
+    const target = this.#resolve(node.source, node)
+    if (!target) {
+      this.#problems.error(path, `there is no anchor &${node.source} above`, this.#place(node))
+      return undefined
+    }
+    if (this.#open.has(target)) {
+      this.#problems.error(
+        path,
+        `a cycle: *${node.source} is inside of &${node.source}`,
+        this.#place(node),
+      )
+      this.#stopped = true
+      return undefined
+    }
+    this.#aliasDepth += 1
+    const value = this.read(target, path)
+    this.#aliasDepth -= 1
+    return value
+  }
+
+  /** The last anchor of that name before the alias, as YAML says. */
+  #resolve(name: string, alias: ParsedNode): ParsedNode | undefined {
+    this.#anchors ??= new Map()
+    const known = this.#anchors.get(`${name} ${alias.range[0]}`)
+    if (known) return known
+    let found: ParsedNode | undefined
+    const visit = (node: ParsedNode | null | undefined): void => {
+      if (!node || node.range[0] > alias.range[0]) return
+      if ('anchor' in node && node.anchor === name) found = node
+      if (isMap(node)) {
+        for (const pair of (node as YAMLMap.Parsed).items) {
+          visit(pair.key)
+          visit(pair.value)
+        }
+      } else if (isSeq(node)) for (const item of (node as YAMLSeq.Parsed).items) visit(item)
+    }
+    visit(this.#document.contents)
+    if (found) this.#anchors.set(`${name} ${alias.range[0]}`, found)
+    return found
+  }
+
+  #list(node: YAMLSeq.Parsed, path: ModelPath): Node {
+    const items: Node[] = []
+    for (const [index, item] of node.items.entries()) {
+      const value = this.read(item as ParsedNode, [...path, index])
+      if (value && value.tag !== 'reset') items.push(value)
+    }
+    return tagged(list(items, this.#place(node)), node.tag)
+  }
+
+  #map(node: YAMLMap.Parsed, path: ModelPath): Node {
+    const entries = new Map<string, Entry>()
+    const merged: Node[] = []
+    for (const pair of node.items) {
+      const key = this.#key(pair.key, path)
+      if (key === undefined) continue
+      if (key === '<<' && isPlain(pair.key)) {
+        merged.push(...this.#mergeSources(pair.value, path))
+        continue
+      }
+      const place = this.#place(pair.key)
+      const first = entries.get(key)
+      if (first) {
+        const line = first.key ? ` (first in line ${lineOf(first.key)})` : ''
+        this.#problems.error([...path, key], `the key "${key}" is there twice${line}`, place)
+        continue
+      }
+      // A key without a value: its place is its key's.
+      const value = pair.value ? this.read(pair.value, [...path, key]) : scalar(null, place)
+      if (value) entries.set(key, { key: place, value: value.at ? value : { ...value, at: place } })
+    }
+    for (const source of merged) {
+      if (source.kind !== 'map') continue
+      for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry)
+    }
+    return tagged(map(entries, this.#place(node)), node.tag)
+  }
+
+  /** The maps behind `<<`: one, or several of which the first to have a key wins. */
+  #mergeSources(value: ParsedNode | null, path: ModelPath): Node[] {
+    const source = this.read(value, [...path, '<<'])
+    if (!source) return []
+    const sources = source.kind === 'list' ? source.items : [source]
+    for (const one of sources) {
+      if (one.kind !== 'map' && one.tag !== 'reset')
+        this.#problems.error([...path, '<<'], `expected a map to merge, got ${describe(one)}`, one)
+    }
+    return sources.filter((one) => one.kind === 'map')
+  }
+
+  #key(node: ParsedNode | null, path: ModelPath): string | undefined {
+    const target = node && isAlias(node) ? this.#resolve(node.source, node) : node
+    if (target && isScalar(target)) {
+      const value =
+        isPlain(target) && !target.tag ? plainScalar(textIn(target)).value : textIn(target)
+      if (typeof value === 'string') return value
+      this.#problems.error(
+        path,
+        `the key ${textIn(target) || 'null'} is not text`,
+        this.#place(node ?? target),
+        `Write "${textIn(target)}" in quotes.`,
+      )
+      return undefined
+    }
+    this.#problems.error(path, 'a key must be text', node ? this.#place(node) : undefined)
+    return undefined
+  }
+
+  #scalar(node: Scalar.Parsed, path: ModelPath): Node {
+    const at = this.#place(node)
+    const text = textIn(node)
+    const tag = node.tag
+    // An empty value has an empty range, after the blanks: nothing to underline, but a place.
+    const place = at.end === at.start ? { ...at, end: at.start + 1 } : at
+    if (tag === '!reset' || tag === '!override')
+      return tagged({ kind: 'scalar', ...plainScalar(text), at: place }, tag)
+    const type = tag?.startsWith('tag:yaml.org,2002:') ? tag.slice(18) : tag
+    if (type === 'str' || type === '!' || type === 'binary') return scalar(text, place)
+    if (isPlain(node) || type === 'int' || type === 'float' || type === 'bool') {
+      const value = { kind: 'scalar' as const, ...plainScalar(text), at: place }
+      if (isPlain(node) && !type) return value
+      const fits = type === 'int' || type === 'float' ? typeof value.value !== 'string' : true
+      if (!fits) this.#problems.error(path, `${JSON.stringify(text)} is not a number`, place)
+      return value
+    }
+    return scalar(text, place)
+  }
+}
+
+const isPlain = (node: ParsedNode | null): boolean =>
+  isScalar(node) && (node.type === 'PLAIN' || node.type === undefined)
+
+const textIn = (node: Scalar.Parsed): string => String(node.value ?? '')
+
+const lineOf = (at: Span): number =>
+  at.source.lines.findLastIndex((offset) => offset <= at.start) + 1
+
+const tagged = (node: Node, tag: string | undefined): Node => {
+  const mergeTag: MergeTag | undefined =
+    tag === '!reset' ? 'reset' : tag === '!override' ? 'override' : undefined
+  return mergeTag ? { ...node, tag: mergeTag } : node
+}

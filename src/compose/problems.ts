@@ -1,0 +1,90 @@
+import type { ComposeError, Location, ModelPath } from './model.ts'
+import type { Node } from './node.ts'
+import { locationOf, type Span } from './source.ts'
+
+/** `services.web.ports[0].published` */
+export const formatPath = (path: ModelPath): string =>
+  path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`,
+    '',
+  )
+
+/** Where a problem is: a node, or a span with the span of its key. */
+export type Where = Node | Span | { at: Span | undefined; key: Span | undefined } | undefined
+
+/** Past this many, a person learns nothing more. */
+const MAX_PROBLEMS = 100
+
+/** Collects everything that is wrong, so that one run shows all of it. */
+export class Problems {
+  readonly errors: ComposeError[] = []
+  readonly warnings: ComposeError[] = []
+  readonly #seen = new Set<string>()
+  readonly #broken = new Set<string>()
+
+  /** True if something is wrong with this service, network, ... */
+  isBroken(kind: string, name: string): boolean {
+    return this.#broken.has(`${kind} ${name}`)
+  }
+
+  /**
+   * From here on, says nothing more about what was already found wrong (each service, network, ...
+   * as a whole): it is incomplete now, and later checks would only repeat that in other words.
+   */
+  seal(): void {
+    for (const [kind, name] of this.#places)
+      if (typeof kind === 'string' && typeof name === 'string') this.#broken.add(`${kind} ${name}`)
+  }
+
+  readonly #places: ModelPath[] = []
+
+  /** `about`: what it is about, if that is more than is shown. */
+  error(path: ModelPath, message: string, where?: Where, hint?: string, about = path): void {
+    if (this.isBroken(String(about[0]), String(about[1]))) return
+    this.#places.push(about)
+    this.#add(this.errors, path, message, where, hint)
+  }
+
+  warn(path: ModelPath, message: string, where?: Where, hint?: string): void {
+    this.#add(this.warnings, path, message, where, hint)
+  }
+
+  #add(to: ComposeError[], path: ModelPath, message: string, where?: Where, hint?: string): void {
+    const location = placeOf(where)
+    const text = formatPath(path)
+    // The same place can be reached twice: through an alias, or by a check before and after a merge.
+    const place = location && `${location.file}:${location.line}:${location.caret.column}`
+    const id = `${place ?? text} ${message}`
+    if (this.#seen.has(id) || to.length >= MAX_PROBLEMS) return
+    this.#seen.add(id)
+    to.push({
+      path: text,
+      message,
+      ...(location ? { location } : {}),
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+}
+
+const placeOf = (where: Where): Location | undefined => {
+  if (!where) return undefined
+  if ('source' in where) return locationOf(where)
+  if (!where.at) return undefined
+  return locationOf(where.at, 'key' in where ? where.key : undefined)
+}
+
+/** The errors in the order of the files' lines. */
+export const inOrder = (errors: readonly ComposeError[]): ComposeError[] => {
+  const files = [...new Set(errors.map((error) => error.location?.file))]
+  const rank = (error: ComposeError): number[] => [
+    files.indexOf(error.location?.file),
+    error.location?.line ?? 0,
+    error.location?.caret.column ?? 0,
+  ]
+  return errors.toSorted((a, b) => {
+    const [x, y] = [rank(a), rank(b)]
+    const at = x.findIndex((part, i) => part !== y[i])
+    return at === -1 ? 0 : (x[at] ?? 0) - (y[at] ?? 0)
+  })
+}

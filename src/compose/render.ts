@@ -1,0 +1,137 @@
+import { stringify } from 'yaml'
+import type { ComposeError, Config, Stack } from './model.ts'
+import type { Field, Shape } from './shape.ts'
+import {
+  configShape,
+  modelShape,
+  networkShape,
+  secretShape,
+  serviceShape,
+  volumeShape,
+} from './shapes.ts'
+import { formatDuration, formatMode } from './units.ts'
+
+export type Format = 'json' | 'yaml'
+
+/**
+ * The canonical model as plain data in the form that `docker compose config` prints: durations and
+ * sizes as text, secrets without their content.
+ */
+export const toCanonical = (stack: Stack, format: Format): Record<string, unknown> => {
+  const section = (all: Record<string, unknown>, shape: Shape): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(all)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, value]) => [name, encode(value, shape, format)]),
+    )
+  // The variable is said, its value is not.
+  const withoutContent = (all: Record<string, Config>): Record<string, Config> =>
+    Object.fromEntries(
+      Object.entries(all).map(([name, one]) => {
+        if (one.environment === undefined) return [name, one]
+        const { content: _, ...rest } = one
+        return [name, rest]
+      }),
+    )
+  const sections = {
+    services: section(stack.services, serviceShape),
+    networks: section(stack.networks, networkShape),
+    volumes: section(stack.volumes, volumeShape),
+    configs: section(withoutContent(stack.configs), configShape),
+    secrets: section(withoutContent(stack.secrets), secretShape),
+    // The reference leaves models out of its JSON.
+    ...(format === 'yaml' ? { models: section(stack.models, modelShape) } : {}),
+  }
+  const used = Object.entries(sections).filter(
+    ([name, all]) => name === 'services' || Object.keys(all).length > 0,
+  )
+  return { name: stack.name, ...Object.fromEntries(used), ...stack.extensions }
+}
+
+/** The text that `muster config` prints. */
+export const renderStack = (stack: Stack, format: Format): string =>
+  renderPlain(toCanonical(stack, format), format)
+
+/** Any plain data in one of the two formats. */
+export const renderPlain = (data: unknown, format: Format): string =>
+  format === 'json'
+    ? `${JSON.stringify(data, null, 2)}\n`
+    : stringify(data, {
+        lineWidth: 0,
+        aliasDuplicateObjects: false,
+        version: '1.1',
+        defaultStringType: 'PLAIN',
+      })
+
+const encode = (value: unknown, shape: Shape, format: Format): unknown => {
+  switch (shape.is) {
+    case 'object':
+      return encodeObject(value as Record<string, unknown>, shape.fields, format)
+    case 'map':
+      return Object.fromEntries(
+        Object.entries(value as Record<string, unknown>)
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .map(([key, item]) => [key, item === null ? null : encode(item, shape.of, format)]),
+      )
+    case 'list':
+      return (value as unknown[]).map((item) => encode(item, shape.of, format))
+    case 'either':
+      return encode(value, typeof value === 'object' ? shape.map : shape.scalar, format)
+    case 'bytes':
+      return String(value)
+    case 'duration':
+      return formatDuration(value as number)
+    case 'mode':
+      return formatMode(value as number)
+    default:
+      return value
+  }
+}
+
+const encodeObject = (
+  value: Record<string, unknown>,
+  fields: Record<string, Field>,
+  format: Format,
+): Record<string, unknown> => {
+  const result: Record<string, unknown> = {}
+  for (const [key, field] of Object.entries(fields)) {
+    const name = format === 'json' ? (field.json ?? key) : key
+    const given = value[key]
+    if (given !== undefined) result[name] = encode(given, field.shape, format)
+    else if (format === 'json' && field.always !== undefined)
+      result[name] = field.always === 'object' ? {} : null
+  }
+  // The reference prints extensions in YAML only.
+  if (format === 'yaml')
+    for (const [key, item] of Object.entries(value)) if (key.startsWith('x-')) result[key] = item
+  return result
+}
+
+/** Everything that is wrong, as people see it: place, message, the line, a caret, what to do. */
+export const renderErrors = (errors: readonly ComposeError[]): string =>
+  errors.map((error) => `${renderError(error)}\n`).join('')
+
+const renderError = ({ path, message, location, hint }: ComposeError): string => {
+  const place = location ? `${location.file}:${location.line}:${location.column} ` : ''
+  const service = /^services\.([^.[\]]+)$/.exec(path)
+  const about = service ? `service "${service[1]}": ` : path === '' ? '' : `${path}: `
+  const first = `${place}${about}${message}${hint === undefined ? '' : `. ${hint}`}`
+  if (!location || location.text.trim() === '') return first
+  const number = String(location.line).padStart(5)
+  const { start, text } = visible(location.text, location.caret.column)
+  const at = location.caret.column - start
+  // Tabs as they are in the line, so that the caret stands under what it means.
+  const indent = text.slice(0, at - 1).replaceAll(/[^\t]/g, ' ')
+  const length = Math.min(location.caret.length, Math.max(1, text.length - at + 1))
+  return `${first}\n${number} | ${text}\n${' '.repeat(5)} | ${indent}${'^'.repeat(length)}`
+}
+
+const MAX_LINE = 160
+
+/** The part of a very long line around a column. */
+const visible = (line: string, column: number): { start: number; text: string } => {
+  const clean = line.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f\u009b]/g, '?')
+  if (clean.length <= MAX_LINE) return { start: 0, text: clean }
+  const start = Math.max(0, Math.min(column - MAX_LINE / 2, clean.length - MAX_LINE))
+  return { start, text: clean.slice(start, start + MAX_LINE) }
+}
