@@ -24,8 +24,8 @@ export interface Certificates {
 }
 
 /** Subject of a certificate as TLS sockets give it; null if it is none of Swarm's. */
-export const identityOf = (subject: Record<string, unknown> | undefined): Identity | null => {
-  const { CN, OU, O } = subject ?? {}
+export const identityOf = (subject: object | undefined): Identity | null => {
+  const { CN, OU, O }: { CN?: unknown; OU?: unknown; O?: unknown } = subject ?? {}
   if (typeof CN !== 'string' || typeof OU !== 'string' || typeof O !== 'string') return null
   if (OU !== 'swarm-manager' && OU !== 'swarm-worker') return null
   return { host: CN, manager: OU === 'swarm-manager', cluster: O }
@@ -53,9 +53,7 @@ export const readCertificates = async (folder: string): Promise<Certificates> =>
     const parsed = new X509Certificate(cert)
     if (!parsed.checkPrivateKey(createPrivateKey(key)))
       throw new Error('key of another certificate')
-    const identity = identityOf(
-      parsed.toLegacyObject().subject as unknown as Record<string, unknown>,
-    )
+    const identity = identityOf(parsed.toLegacyObject().subject)
     if (!identity) throw new Error('not a certificate of Swarm')
     return { ca, cert, key, identity }
   } catch (cause) {

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import tls, { type Server, type TLSSocket } from 'node:tls'
 import {
   CorruptMessage,
-  FRAME,
   type Hello,
   PROTOCOL,
   type Refusal,
@@ -10,9 +9,9 @@ import {
   commonProtocol,
   decodeHello,
   encodeMessage,
-  frameDecoder,
 } from '../catalog/index.ts'
 import type { Certificates, Identity } from './certificates.ts'
+import { readFirstMessage } from './first-message.ts'
 import { peerOf, serverOptions } from './tls.ts'
 
 /** An authenticated peer that has said what it wants. */
@@ -34,6 +33,9 @@ export interface PeerServerOptions {
   onExec: (visitor: Visitor) => void
   onRefusal: (reason: Refusal, from: string) => void
 }
+
+/** A hello and no more: whoever has not been let in gets no memory of ours. */
+const MAX_HELLO_BYTES = 4096
 
 /** Connections waiting to be accepted: a stopped agent must look alive to probes for a while. */
 const BACKLOG = 4096
@@ -102,7 +104,7 @@ export class PeerServer implements AsyncDisposable {
       socket.destroy()
     }, TUNABLES.handshake)
     socket.once('close', () => clearTimeout(limit))
-    readHello(socket).then(
+    readFirstMessage(socket, MAX_HELLO_BYTES, decodeHello).then(
       (hello) => {
         clearTimeout(limit)
         this.#admit({ identity, hello, socket })
@@ -132,33 +134,3 @@ export class PeerServer implements AsyncDisposable {
     else this.#options.onExec(visitor)
   }
 }
-
-/** A hello and no more: whoever has not been let in gets no memory of ours. */
-const MAX_HELLO_BYTES = 4096
-
-/** Reads the first frame, leaves everything after it in the socket. */
-const readHello = (socket: TLSSocket): Promise<Hello> =>
-  new Promise((resolve, reject) => {
-    const push = frameDecoder(MAX_HELLO_BYTES)
-    let length: number | undefined
-    const onReadable = () => {
-      try {
-        for (;;) {
-          const chunk = socket.read(length ?? 4) as Buffer | null
-          if (chunk === null) return
-          const [frame] = push(chunk)
-          if (frame) {
-            if (frame.type !== FRAME.json) throw new CorruptMessage('hello is no message')
-            socket.off('readable', onReadable)
-            return resolve(decodeHello(frame.payload))
-          }
-          length = chunk.readUInt32BE(0)
-          if (length > MAX_HELLO_BYTES) throw new CorruptMessage('long hello')
-        }
-      } catch (error) {
-        reject(error)
-      }
-    }
-    socket.on('readable', onReadable)
-    socket.once('close', () => reject(new Error('closed')))
-  })

@@ -34,7 +34,7 @@ export const peerOf = (
   const certificate = socket.getPeerCertificate()
   if (Object.keys(certificate).length === 0) return { refusal: 'no-certificate' }
   if (!socket.authorized) return { refusal: 'untrusted-certificate' }
-  const identity = identityOf(certificate.subject as unknown as Record<string, unknown>)
+  const identity = identityOf(certificate.subject)
   if (!identity) return { refusal: 'untrusted-certificate' }
   if (identity.cluster !== own.cluster) return { refusal: 'other-cluster' }
   return { identity }

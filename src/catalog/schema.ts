@@ -26,6 +26,8 @@ const octet = '(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)'
 export const ipv4 = text(new RegExp(`^${octet}(?:\\.${octet}){3}$`), 'an IPv4 address')
 /** Address of a host: empty while nobody knows it. */
 export const hostAddress = text(/^[0-9A-Fa-f.:]{0,64}$/, 'an IP address')
+/** Name of a host, as it names itself. */
+export const hostName = text(/^[\w.-]{0,255}$/, 'a host name')
 const port = integer(1, 65_535)
 
 export const publishedPort: Decode<PublishedPort> = object({
@@ -67,7 +69,7 @@ export const service: Decode<CatalogService> = object({
 
 export const host: Decode<CatalogHost> = object({
   id: name,
-  name: text(/^[\w.-]{0,255}$/, 'a host name'),
+  name: hostName,
   address: hostAddress,
   manager: bool,
   leader: bool,

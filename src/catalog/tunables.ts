@@ -53,6 +53,8 @@ export const TUNABLES = {
   tasksIdle: 5000,
   /** The same while something does: Swarm gives 2 s between deciding to stop a task and SIGTERM. */
   tasksBusy: 200,
+  /** The same in the pauses of a rolling update: half of what would miss the 2 s. */
+  tasksUpdating: 500,
   /** How long tasks count as changing after the last change that was seen. */
   tasksSettle: 6000,
   /** Full pass over the host's own containers. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
+import * as agent from './agent.ts'
 import * as cluster from './cluster.ts'
 import * as config from './config.ts'
 import * as demo from './demo.ts'
@@ -24,6 +25,6 @@ First steps:
   muster up                      deploy compose.yaml of this folder
   muster demo                    see it all on one machine, on virtual hosts`,
     )
-  for (const group of [cluster, config, lab, demo]) group.register(program)
+  for (const group of [agent, cluster, config, lab, demo]) group.register(program)
   return program
 }

@@ -1,0 +1,184 @@
+import type { Server } from 'node:http'
+import { type Clock, messageOf } from '../base/index.ts'
+import { type Catalog, TUNABLES, emptyCatalog } from '../catalog/index.ts'
+import type { Edge } from '../edge/index.ts'
+import type { Engine } from '../engine/index.ts'
+import type { VipProgrammer } from '../vip/index.ts'
+import { Api } from './api.ts'
+import { readCertificates } from './certificates.ts'
+import type { Log } from './log.ts'
+import { Member } from './member.ts'
+import { type Membership, standingOf } from './membership.ts'
+import { type Metrics, createMetrics, serveMetrics } from './metrics.ts'
+import { readings, statusOf } from './readings.ts'
+
+export interface AgentOptions {
+  engine: Engine
+  /** What serves published ports here; null in tests of the rest. */
+  edge: Edge | null
+  /** What programs virtual IPs here; null in tests of the rest. */
+  vip: VipProgrammer | null
+  /** Path of the unix socket of the API. */
+  socket: string
+  /** Port that agents listen on, everywhere. */
+  port: number
+  /** Address to listen on for other agents; default every one. */
+  listen?: string
+  /** Where metrics are served; null for nowhere. */
+  metrics: { port: number; address: string } | null
+  version: string
+  clock: Clock
+  log: Log
+}
+
+/** The per-host daemon. Waits for Docker and for a swarm, works, and waits again. */
+export class Agent implements AsyncDisposable {
+  readonly metrics: Metrics
+  readonly #options: AgentOptions
+  readonly #life = new AbortController()
+  readonly #startedAt: number
+  readonly #subscribers = new Set<(catalog: Catalog) => void>()
+  readonly #api: Api
+  #metricsServer: Server | undefined
+  #member: Member | undefined
+  #waitingFor: string | null = 'Docker'
+  #running: Promise<void> | undefined
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#startedAt = options.clock.now()
+    this.metrics = createMetrics(() => readings(this.#member))
+    this.#api = new Api({
+      socket: options.socket,
+      registry: this.metrics.registry,
+      status: () =>
+        statusOf({
+          member: this.#member,
+          edge: options.edge,
+          version: options.version,
+          uptime: Math.round(options.clock.now() - this.#startedAt),
+          waitingFor: this.#waitingFor,
+        }),
+      catalog: () => this.#member?.catalog ?? emptyCatalog(),
+      subscribe: (onCatalog) => {
+        this.#subscribers.add(onCatalog)
+        return () => this.#subscribers.delete(onCatalog)
+      },
+      exec: async (connection, request) => {
+        if (!this.#member) throw new Error(`This agent waits for ${this.#waitingFor}.`)
+        await this.#member.exec(connection, request)
+      },
+    })
+  }
+
+  /** The member of a swarm that this agent is now, if it is. */
+  get member(): Member | undefined {
+    return this.#member
+  }
+
+  /** Resolves once the API answers; the work goes on until the agent is disposed of. */
+  async start(): Promise<void> {
+    await this.#api.start()
+    await this.#startMetrics()
+    this.#running = this.#run(this.#life.signal)
+  }
+
+  /** Ends the agent. Routes and virtual IPs stay as they are. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.abort()
+    await this.#running
+    await this.#options.edge?.stop()
+    await this.#options.vip?.stop()
+    this.#metricsServer?.close()
+    this.#metricsServer?.closeAllConnections()
+    await this.#api[Symbol.asyncDispose]()
+  }
+
+  async #startMetrics(): Promise<void> {
+    const { metrics, log } = this.#options
+    if (!metrics) return
+    try {
+      this.#metricsServer = await serveMetrics(this.metrics.registry, metrics)
+    } catch (error) {
+      // Somebody else has the port. Numbers are no reason not to work.
+      log.error({ reason: messageOf(error) }, 'no metrics: cannot listen')
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options
+    while (!signal.aborted) {
+      try {
+        await this.#look()
+      } catch (error) {
+        if (!this.#member) this.#wait(messageOf(error))
+        else log.debug({ reason: messageOf(error) }, 'cannot ask where this host is')
+      }
+      const pause = this.#member ? TUNABLES.membershipPoll : TUNABLES.membershipPoll / 6
+      await clock.sleep(pause, signal).catch(() => undefined)
+    }
+    await this.#standDown()
+  }
+
+  /** Asks the engine where this host is, and becomes what that makes it. */
+  async #look(): Promise<void> {
+    const standing = standingOf(await this.#options.engine.info())
+    if (standing === 'unsettled') {
+      if (!this.#member) this.#wait('Swarm to start')
+      return
+    }
+    if (standing === 'gone') {
+      await this.#standDown()
+      this.#wait('a swarm: muster init or muster join')
+      return
+    }
+    if (this.#member && this.#member.host !== standing.host) await this.#standDown()
+    if (this.#member) await this.#member.update(standing)
+    else await this.#standUp(standing)
+  }
+
+  #wait(what: string): void {
+    if (this.#waitingFor === what) return
+    this.#waitingFor = what
+    this.#options.log.info({ what }, 'waiting')
+  }
+
+  async #standUp(membership: Membership): Promise<void> {
+    const { engine, port, listen, version, clock, log, edge, vip } = this.#options
+    const certificates = await readCertificates(membership.certificates)
+    const member = new Member({
+      engine,
+      membership,
+      certificates,
+      port,
+      ...(listen === undefined ? {} : { listen }),
+      version,
+      clock,
+      log,
+      metrics: this.metrics,
+      signal: this.#life.signal,
+      onApply: (catalog, containers) => {
+        edge?.apply(catalog)
+        vip?.apply(catalog, containers)
+        for (const tell of this.#subscribers) tell(catalog)
+      },
+    })
+    try {
+      await member.start()
+    } catch (error) {
+      await member[Symbol.asyncDispose]()
+      throw error
+    }
+    this.#member = member
+    this.#waitingFor = null
+    log.info({ host: membership.host, address: membership.address }, 'at work')
+  }
+
+  async #standDown(): Promise<void> {
+    const member = this.#member
+    this.#member = undefined
+    if (!member) return
+    await member[Symbol.asyncDispose]()
+    this.#options.log.info({ host: member.host }, 'stood down')
+  }
+}

@@ -1,0 +1,214 @@
+import { type Clock, MusterError, messageOf } from '../base/index.ts'
+import {
+  type Endpoint,
+  type EndpointId,
+  type HostId,
+  type NetworkId,
+  TUNABLES,
+  same,
+} from '../catalog/index.ts'
+import { type Engine, type EngineEvent, watch } from '../engine/index.ts'
+import { type LocalContainer, isEnding, localContainer } from './local-container.ts'
+
+/** This host's containers, as far as they matter to others. */
+export interface LocalState {
+  containers: ReadonlyMap<string, LocalContainer>
+  endpoints: ReadonlyMap<EndpointId, Endpoint>
+  leaving: ReadonlySet<EndpointId>
+  engineDown: boolean
+}
+
+export interface ContainersOptions {
+  engine: Pick<Engine, 'events' | 'listContainers' | 'inspectContainer' | 'inspectNetwork'>
+  host: HostId
+  clock: Clock
+  /** Something in `state` has changed. Called at once, so that nobody waits for a batch. */
+  onChange: () => void
+  /** The engine went away. */
+  onDown: (error: MusterError) => void
+  onProblem: (message: string) => void
+  /** Whether a process of this host is there. */
+  processExists: (pid: number) => boolean
+}
+
+/** Without the events of health checks' own commands, of which there are many. */
+const EVENTS = [
+  'start',
+  'restart',
+  'die',
+  'kill',
+  'destroy',
+  'pause',
+  'unpause',
+  'health_status',
+  'connect',
+  'disconnect',
+]
+/** While the engine is down, how often the kernel is asked which containers are still there. */
+const PROCESS_CHECK_MS = 200
+/** Beyond the grace period, before a container that ignored its signal is trusted again. */
+const IGNORED_SIGNAL_MS = 5000
+
+/**
+ * Watches the local containers. One that dies is out at the event itself, without asking; everything
+ * else is read anew from the engine.
+ */
+export class Containers {
+  readonly #options: ContainersOptions
+  readonly #containers = new Map<string, LocalContainer>()
+  readonly #leaving = new Map<string, NodeJS.Timeout>()
+  /** Grows at each event of a container: an inspection that began before is out of date. */
+  readonly #turn = new Map<string, number>()
+  readonly #ready = Promise.withResolvers<void>()
+  readonly #overlays = new Map<NetworkId, boolean>()
+  #state: LocalState = {
+    containers: new Map(),
+    endpoints: new Map(),
+    leaving: new Set(),
+    engineDown: false,
+  }
+
+  constructor(options: ContainersOptions) {
+    this.#options = options
+  }
+
+  get state(): LocalState {
+    return this.#state
+  }
+
+  /** Resolves once `state` is the truth for the first time. */
+  get ready(): Promise<void> {
+    return this.#ready.promise
+  }
+
+  /** Until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { engine, clock } = this.#options
+    const items = watch({
+      engine,
+      filters: { type: ['container', 'network'], event: EVENTS },
+      list: () => engine.listContainers(),
+      resyncMs: TUNABLES.containersResync,
+      signal,
+      clock,
+    })
+    let checking: NodeJS.Timeout | undefined
+    try {
+      for await (const item of items) {
+        if (item.kind === 'event') {
+          this.#onEvent(item.event)
+          continue
+        }
+        clearInterval(checking)
+        if (item.kind === 'synced') {
+          const ids = item.state.flatMap(({ Id }) => Id ?? [])
+          for (const id of this.#containers.keys()) if (!ids.includes(id)) this.#gone(id)
+          await Promise.all(ids.map((id) => this.#read(id)))
+          this.#setEngineDown(false)
+          this.#ready.resolve()
+        } else {
+          this.#options.onDown(item.error)
+          this.#setEngineDown(true)
+          checking = setInterval(() => this.#checkProcesses(), PROCESS_CHECK_MS)
+        }
+      }
+    } finally {
+      clearInterval(checking)
+      for (const timer of this.#leaving.values()) clearTimeout(timer)
+    }
+  }
+
+  #onEvent(event: EngineEvent): void {
+    const action = event.Action ?? ''
+    const attributes = event.Actor?.Attributes ?? {}
+    const id = event.Type === 'network' ? attributes['container'] : event.Actor?.ID
+    if (id === undefined || id === '') return
+    this.#turn.set(id, (this.#turn.get(id) ?? 0) + 1)
+    if (event.Type === 'container' && (action === 'die' || action === 'destroy')) {
+      if (action === 'destroy') this.#turn.delete(id)
+      this.#gone(id)
+    } else if (action === 'kill') {
+      const container = this.#containers.get(id)
+      if (container && isEnding(attributes['signal'] ?? '', container.stopSignal)) {
+        this.#leave(container)
+      }
+    } else void this.#read(id)
+  }
+
+  async #read(id: string): Promise<void> {
+    const { engine, host } = this.#options
+    const turn = this.#turn.get(id)
+    try {
+      const inspected = await engine.inspectContainer(id)
+      const networks = Object.values(inspected.NetworkSettings?.Networks ?? {})
+      await Promise.all(networks.map(({ NetworkID }) => this.#learnNetwork(NetworkID ?? '')))
+      if (this.#turn.get(id) !== turn) return
+      const container = localContainer(inspected, host, (each) => this.#overlays.get(each) === true)
+      if (!container) return this.#gone(id)
+      const old = this.#containers.get(id)
+      if (same(old, container)) return
+      // Endpoints that did not change stay the same object: that is how reports know them.
+      if (same(old?.endpoint, container.endpoint)) container.endpoint = old?.endpoint ?? null
+      this.#containers.set(id, container)
+      this.#publish()
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error
+      // Gone meanwhile; or the engine went away, which the watch notices by itself.
+      if (error.code === 'NOT_FOUND') this.#gone(id)
+      else this.#options.onProblem(`container ${id.slice(0, 12)}: ${messageOf(error)}`)
+    }
+  }
+
+  async #learnNetwork(id: NetworkId): Promise<void> {
+    if (id === '' || this.#overlays.has(id)) return
+    const { Driver, Ingress } = await this.#options.engine.inspectNetwork(id)
+    this.#overlays.set(id, Driver === 'overlay' && Ingress !== true)
+  }
+
+  #gone(id: string): void {
+    clearTimeout(this.#leaving.get(id))
+    this.#leaving.delete(id)
+    if (this.#containers.delete(id)) this.#publish()
+  }
+
+  /** It has been told to stop. If it ignores that, it is trusted again after a while. */
+  #leave({ id, stopLimit }: LocalContainer): void {
+    clearTimeout(this.#leaving.get(id))
+    const limit = setTimeout(() => {
+      this.#leaving.delete(id)
+      this.#publish()
+    }, stopLimit + IGNORED_SIGNAL_MS)
+    this.#leaving.set(id, limit)
+    this.#publish()
+  }
+
+  #setEngineDown(engineDown: boolean): void {
+    if (this.#state.engineDown === engineDown) return
+    this.#state = { ...this.#state, engineDown }
+    this.#options.onChange()
+  }
+
+  /** A process that is gone needs no engine to say so. */
+  #checkProcesses(): void {
+    for (const { id, pid } of this.#containers.values()) {
+      if (pid > 0 && !this.#options.processExists(pid)) this.#gone(id)
+    }
+  }
+
+  #publish(): void {
+    const endpoints = new Map<EndpointId, Endpoint>()
+    const leaving = new Set<EndpointId>()
+    for (const { id, endpoint } of this.#containers.values()) {
+      if (!endpoint) continue
+      endpoints.set(endpoint.id, endpoint)
+      if (this.#leaving.has(id)) leaving.add(endpoint.id)
+    }
+    this.#state = {
+      containers: new Map(this.#containers),
+      endpoints,
+      leaving,
+      engineDown: this.#state.engineDown,
+    }
+    this.#options.onChange()
+  }
+}

@@ -1,0 +1,142 @@
+import { type Clock, messageOf } from '../base/index.ts'
+import { type HostId, TUNABLES } from '../catalog/index.ts'
+import type { Engine } from '../engine/index.ts'
+import { type LeaderLoop, releaseLoop } from '../leader/index.ts'
+import { ClusterWatch } from './cluster-watch.ts'
+import type { Log } from './log.ts'
+import { Manager, type ManagerEvents } from './manager.ts'
+import { probe } from './probe.ts'
+
+export interface ManagerRoleOptions {
+  engine: Engine
+  host: HostId
+  /** Port that agents listen on. */
+  port: number
+  clock: Clock
+  /** Milliseconds of the attentive clock. */
+  attentive: () => number
+  log: Log
+  events: ManagerEvents
+  onLeader: (leader: HostId | null) => void
+  /** Of Swarm's own objects: something may have moved. */
+  onServices: () => void
+}
+
+/** What an agent does while its host is a manager: keeps the catalog, and leads when it is leader. */
+export class ManagerRole implements AsyncDisposable {
+  readonly manager: Manager
+  readonly #options: ManagerRoleOptions
+  readonly #life = new AbortController()
+  readonly #cluster: ClusterWatch
+  readonly #running: Promise<unknown>
+  #leader: HostId | null = null
+  #leading: { life: AbortController; loops: Promise<unknown> } | undefined
+  #changed = Promise.withResolvers<void>()
+
+  constructor(options: ManagerRoleOptions) {
+    this.#options = options
+    const { engine, host, clock, log } = options
+    this.manager = new Manager({
+      self: host,
+      origin: `${host} ${Date.now()}`,
+      now: options.attentive,
+      probe: (address) => probe(address, options.port, options.attentive),
+      events: options.events,
+    })
+    this.#cluster = new ClusterWatch({
+      engine,
+      sources: this.manager.sources,
+      clock,
+      onHosts: () => this.manager.hostsChanged(),
+      onReady: () => {
+        if (this.manager.serving) return
+        this.manager.serving = true
+        this.manager.announce()
+        log.info('the cluster is read; others may follow this manager')
+      },
+      onServices: () => {
+        this.#changed.resolve()
+        options.onServices()
+      },
+      onDown: (error) => log.warn({ reason: error.message }, 'cannot read the cluster'),
+      onProblem: (problem) => log.warn(problem),
+    })
+    const { signal } = this.#life
+    this.#running = Promise.all([this.#cluster.run(signal), this.#watchLeader(signal)])
+  }
+
+  /** Who leads, as far as this manager knows. */
+  get leader(): HostId | null {
+    return this.#leader
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.abort()
+    await this.#running
+    await this.#stopLeading()
+    this.manager[Symbol.dispose]()
+  }
+
+  /** Swarm tells nobody when Raft elects another leader, so it is asked. */
+  async #watchLeader(signal: AbortSignal): Promise<void> {
+    const { engine, clock } = this.#options
+    while (!signal.aborted) {
+      let leader: HostId | null = null
+      try {
+        const managers = await engine.listNodes({ role: ['manager'] })
+        leader = managers.find((node) => node.ManagerStatus?.Leader === true)?.ID ?? null
+      } catch {
+        // No quorum, or no engine: this host then does not lead, whoever else may.
+      }
+      await this.#setLeader(leader)
+      await clock.sleep(TUNABLES.leaderPoll, signal).catch(() => undefined)
+    }
+  }
+
+  async #setLeader(leader: HostId | null): Promise<void> {
+    if (leader === this.#leader) return
+    const { host, onLeader, log } = this.#options
+    this.#leader = leader
+    onLeader(leader)
+    this.manager.leader = leader === host
+    this.manager.announce()
+    this.#cluster.readHosts()
+    if (leader === host) this.#startLeading()
+    else await this.#stopLeading()
+    log.info({ leader }, leader === host ? 'this host leads' : 'another host leads, or none')
+  }
+
+  #startLeading(): void {
+    const { engine, clock, log } = this.#options
+    const loops: LeaderLoop[] = [
+      releaseLoop({
+        engine,
+        clock,
+        // A copy: the table itself changes under whoever reads it.
+        catalog: () => this.manager.table.catalog('', 0),
+        changed: () => {
+          this.#changed = Promise.withResolvers()
+          return this.#changed.promise
+        },
+        onRelease: (service) => log.info({ service }, 'its dependencies are there: it may start'),
+        onProblem: (problem) => log.warn(problem),
+      }),
+    ]
+    const life = new AbortController()
+    const run = async (loop: LeaderLoop) => {
+      try {
+        await loop.start(life.signal)
+      } catch (error) {
+        log.error({ loop: loop.name, reason: messageOf(error) }, 'a loop of the leader has ended')
+      }
+    }
+    this.#leading = { life, loops: Promise.all(loops.map(run)) }
+  }
+
+  async #stopLeading(): Promise<void> {
+    const leading = this.#leading
+    this.#leading = undefined
+    leading?.life.abort()
+    await leading?.loops
+  }
+}

@@ -1,0 +1,322 @@
+import type { Duplex } from 'node:stream'
+import { type Clock, type MusterError, messageOf } from '../base/index.ts'
+import {
+  type Catalog,
+  type ExecRequest,
+  type Hello,
+  type HostId,
+  type Refusal,
+  TUNABLES,
+  type Usage,
+  attentiveClock,
+  overlay,
+} from '../catalog/index.ts'
+import type { Engine } from '../engine/index.ts'
+import { CertificateWatch, type Certificates, type Identity } from './certificates.ts'
+import { Containers } from './containers.ts'
+import { readExecRequest, refuseExec, relayExec, serveExec } from './exec.ts'
+import { Links } from './links.ts'
+import type { LocalContainer } from './local-container.ts'
+import type { Log } from './log.ts'
+import type { ManagerEvents } from './manager.ts'
+import { ManagerRole } from './manager-role.ts'
+import type { Membership } from './membership.ts'
+import type { Metrics } from './metrics.ts'
+import { PeerServer, type Visitor } from './server.ts'
+import { usageMeter } from './usage.ts'
+
+export interface MemberOptions {
+  engine: Engine
+  membership: Membership
+  certificates: Certificates
+  /** Port that agents listen on, everywhere. */
+  port: number
+  /** Address to listen on; default every one. */
+  listen?: string
+  version: string
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  /** Ends a start that waits for the engine. */
+  signal: AbortSignal
+  /** There is a new catalog to act on, or another list of local containers. */
+  onApply: (catalog: Catalog, containers: readonly LocalContainer[]) => void
+}
+
+/** An agent at work: its host is in a swarm. Lives until the host leaves it, or the agent ends. */
+export class Member implements AsyncDisposable {
+  readonly #options: MemberOptions
+  readonly #life = new AbortController()
+  readonly #attentive
+  readonly #certificates: CertificateWatch
+  readonly #containers: Containers
+  readonly #links: Links
+  readonly #server: PeerServer
+  readonly #startedAt: number
+  #membership: Membership
+  #role: ManagerRole | undefined
+  #catalog: Catalog | undefined
+  #applying: NodeJS.Immediate | undefined
+  #ticker: NodeJS.Timeout | undefined
+  #watching: Promise<void> | undefined
+  #usage: Usage | undefined
+
+  constructor(options: MemberOptions) {
+    this.#options = options
+    this.#membership = options.membership
+    const { engine, clock, log, metrics, version } = options
+    const { host, address } = options.membership
+    this.#startedAt = clock.now()
+    this.#attentive = attentiveClock(clock)
+    this.#certificates = new CertificateWatch({
+      folder: options.membership.certificates,
+      current: options.certificates,
+      onChange: (certificates) => {
+        this.#server.renew(certificates)
+        log.info({ manager: certificates.identity.manager }, 'new certificate')
+      },
+      onError: (error) => log.warn({ reason: messageOf(error) }, 'certificates not read'),
+    })
+    this.#containers = new Containers({
+      engine,
+      host,
+      clock,
+      onChange: () => {
+        this.#applySoon()
+        this.#links.report()
+      },
+      onDown: (error) => this.#engineDown(error),
+      onProblem: (problem) => log.warn(problem),
+      processExists,
+    })
+    this.#links = new Links({
+      certificates: () => this.#certificates.current,
+      introduction: { address, version },
+      own: () => this.#own,
+      now: () => this.#attentive.now(),
+      clock,
+      random: Math.random,
+      onCatalog: () => this.#applySoon(),
+      onFollow: (manager) => log.info({ manager }, 'follows another manager'),
+      onResync: () => metrics.resyncs.inc(),
+      onEnd: ({ id }, { code, message }) => {
+        metrics.streamEnds.inc({ reason: code })
+        if (code === 'corrupt') metrics.corrupt.inc()
+        log.debug({ manager: id, code, message }, 'stream to a manager ended')
+      },
+    })
+    this.#server = new PeerServer({
+      certificates: options.certificates,
+      port: options.port,
+      ...(options.listen === undefined ? {} : { address: options.listen }),
+      version,
+      admit: (identity, purpose) => this.#admit(identity, purpose),
+      onStream: (visitor) => this.#role?.manager.accept(visitor),
+      onExec: (visitor) => void this.#onExec(visitor),
+      onRefusal: (reason, from) => this.#refused(reason, from),
+    })
+  }
+
+  async start(): Promise<void> {
+    const { clock } = this.#options
+    await this.#server.start()
+    this.#certificates.start()
+    this.#ticker = setInterval(() => {
+      this.#attentive.tick()
+      this.#role?.manager.tick()
+      this.#links.tick()
+    }, TUNABLES.tick)
+    this.#watching = this.#containers.run(this.#life.signal)
+    void this.#reportUsage(clock)
+    await this.#takeRole()
+    // A first report without the containers that run would say that there are none.
+    const { signal } = this.#options
+    const ended = new Promise((resolve) => {
+      if (signal.aborted) resolve(undefined)
+      signal.addEventListener('abort', resolve, { once: true })
+    })
+    await Promise.race([this.#containers.ready, ended])
+    if (!signal.aborted) await this.#connect()
+  }
+
+  /** The engine has told anew where this host is. */
+  async update(membership: Membership): Promise<void> {
+    this.#membership = membership
+    await this.#takeRole()
+    await this.#connect()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.abort()
+    clearInterval(this.#ticker)
+    clearImmediate(this.#applying)
+    this.#certificates[Symbol.dispose]()
+    await this.#links[Symbol.asyncDispose]()
+    await this.#role?.[Symbol.asyncDispose]()
+    await this.#server[Symbol.asyncDispose]()
+    await this.#watching
+  }
+
+  get host(): HostId {
+    return this.#membership.host
+  }
+
+  get role(): ManagerRole | undefined {
+    return this.#role
+  }
+
+  get links(): Links {
+    return this.#links
+  }
+
+  get usage(): Usage | undefined {
+    return this.#usage
+  }
+
+  /** The catalog that this host acts on; undefined before the first came. */
+  get catalog(): Catalog | undefined {
+    return this.#catalog
+  }
+
+  /** Runs a command for a caller on this host, here or wherever the container is. */
+  async exec(connection: Duplex, request: ExecRequest): Promise<void> {
+    const { engine, port, version } = this.#options
+    if (request.host === this.host) return serveExec(engine, connection, request)
+    const address = this.#catalog?.hosts.get(request.host)?.address
+    await relayExec(connection, request, {
+      peer: { host: request.host, address: address ?? '', port, manager: false },
+      certificates: this.#certificates.current,
+      introduction: { address: this.#membership.address, version },
+    })
+  }
+
+  get #own() {
+    const { host, name, address } = this.#membership
+    const { endpoints, leaving, engineDown } = this.#containers.state
+    return { host, name, address, endpoints, leaving, engineDown }
+  }
+
+  #connect(): Promise<void> {
+    const { port } = this.#options
+    return this.#links.setManagers(
+      this.#membership.managers.map(({ id, address }) => ({ id, address, port })),
+    )
+  }
+
+  /** Begins or ends to be a manager, as the engine says. */
+  async #takeRole(): Promise<void> {
+    const { manager, host } = this.#membership
+    if (manager === (this.#role !== undefined)) return
+    const { engine, clock, log, metrics, port } = this.#options
+    log.info({ manager }, manager ? 'this host is a manager' : 'this host is no manager any more')
+    const old = this.#role
+    this.#role = manager
+      ? new ManagerRole({
+          engine,
+          host,
+          port,
+          clock,
+          attentive: () => this.#attentive.now(),
+          log,
+          events: managerEvents(log, metrics, (reason, from) => this.#refused(reason, from)),
+          onLeader: () => metrics.leaderChanges.inc(),
+          onServices: () => undefined,
+        })
+      : undefined
+    await old?.[Symbol.asyncDispose]()
+  }
+
+  #admit(identity: Identity, purpose: Hello['purpose']): Refusal | null {
+    if (purpose === 'exec') return identity.manager ? null : 'not-a-manager'
+    if (!this.#role) return 'not-a-manager'
+    const { hosts } = this.#role.manager.sources
+    // Before the first reading of the cluster, the certificate has to be enough.
+    return hosts.length === 0 || hosts.some(({ id }) => id === identity.host)
+      ? null
+      : 'unknown-host'
+  }
+
+  async #onExec({ socket }: Visitor): Promise<void> {
+    try {
+      await serveExec(this.#options.engine, socket, await readExecRequest(socket))
+    } catch (error) {
+      refuseExec(socket, error)
+    }
+  }
+
+  #refused(reason: Refusal, from: string): void {
+    const { metrics, log } = this.#options
+    metrics.refused.inc({ reason })
+    if (reason === 'corrupt') metrics.corrupt.inc()
+    log.warn({ reason, from }, 'refused')
+  }
+
+  #engineDown(error: MusterError): void {
+    if (this.#containers.state.engineDown) return
+    this.#options.metrics.engineReconnects.inc()
+    this.#options.log.warn({ reason: error.message }, 'the Docker Engine went away')
+  }
+
+  /** Once for all that changes at the same time. */
+  #applySoon(): void {
+    this.#applying ??= setImmediate(() => {
+      this.#applying = undefined
+      const { catalog } = this.#links
+      // Before a manager has said anything, what this host does stays as it is.
+      if (catalog.origin === '') return
+      this.#catalog = overlay(catalog, this.#own)
+      this.#options.onApply(this.#catalog, [...this.#containers.state.containers.values()])
+    })
+  }
+
+  async #reportUsage(clock: Clock): Promise<void> {
+    const { signal } = this.#life
+    const measure = usageMeter()
+    while (!signal.aborted) {
+      try {
+        this.#usage = {
+          ...(await measure()),
+          tasks: this.#containers.state.endpoints.size,
+          uptime: Math.round(clock.now() - this.#startedAt),
+          version: this.#options.version,
+        }
+        this.#links.reportUsage(this.#usage)
+      } catch (error) {
+        this.#options.log.warn({ reason: messageOf(error) }, 'cannot tell how busy this host is')
+      }
+      await clock.sleep(TUNABLES.usage, signal).catch(() => undefined)
+    }
+  }
+}
+
+const managerEvents = (
+  log: Log,
+  metrics: Metrics,
+  onRefusal: ManagerEvents['onRefusal'],
+): ManagerEvents => ({
+  onPush: ({ waited }) => {
+    metrics.pushes.inc()
+    metrics.pushSeconds.observe(waited / 1000)
+  },
+  onResync: () => metrics.resyncs.inc(),
+  onRefusal,
+  onHostState: (host, state, before) => log.info({ host, state, before }, 'host state'),
+  onDoubt: (doubt, sees, of) =>
+    log.warn(
+      { sees, of },
+      doubt ? 'most hosts are out of sight: nobody is suspected' : 'most hosts are in sight again',
+    ),
+  onStreamEnd: (host, reason, error) => {
+    metrics.streamEnds.inc({ reason })
+    log.debug({ host, reason, error: error?.message }, 'stream of a host ended')
+  },
+})
+
+const processExists = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}

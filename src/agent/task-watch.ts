@@ -1,0 +1,132 @@
+import { type Clock, messageOf } from '../base/index.ts'
+import {
+  type CatalogSources,
+  type HostId,
+  type NetworkId,
+  type ServiceId,
+  type SwarmTask,
+  TUNABLES,
+  isMoving,
+} from '../catalog/index.ts'
+import type { Engine, Task } from '../engine/index.ts'
+import { taskOf } from './swarm-objects.ts'
+
+export interface TaskWatchOptions {
+  engine: Pick<Engine, 'listTasks'>
+  sources: CatalogSources
+  clock: Clock
+  isIngress: (network: NetworkId) => boolean
+  /** Tasks have another fate than before. */
+  onMoved: () => void
+  onProblem: (message: string) => void
+}
+
+/**
+ * Swarm has no events for tasks, but shows in its list at once which ones it has decided to stop,
+ * 2 s before they are told. So the list is read often while something is known to change, only
+ * where it does, and rarely otherwise.
+ */
+export class TaskWatch {
+  readonly #options: TaskWatchOptions
+  /** Until when (clock) a service or host is read often. */
+  readonly #services = new Map<ServiceId, number>()
+  readonly #hosts = new Map<HostId, number>()
+  /** Services in a rolling update: their tasks go in steps that may be far apart. */
+  readonly #updating = new Set<ServiceId>()
+  #fullAt = 0
+  #known = 0
+  #wake = Promise.withResolvers<void>()
+
+  constructor(options: TaskWatchOptions) {
+    this.#options = options
+  }
+
+  expectService(id: ServiceId): void {
+    this.#services.set(id, this.#options.clock.now() + TUNABLES.tasksSettle)
+    this.#wake.resolve()
+  }
+
+  expectHost(id: HostId): void {
+    this.#hosts.set(id, this.#options.clock.now() + TUNABLES.tasksSettle)
+    this.#wake.resolve()
+  }
+
+  setUpdating(id: ServiceId, updating: boolean): void {
+    if (!updating) this.#updating.delete(id)
+    else if (!this.#updating.has(id)) {
+      this.#updating.add(id)
+      this.#wake.resolve()
+    }
+  }
+
+  /** One full pass. */
+  async readAll(): Promise<void> {
+    const { engine, sources, clock } = this.#options
+    const tasks = this.#parse(await engine.listTasks())
+    this.#known = tasks.length
+    this.#fullAt = clock.now()
+    this.#note(tasks, sources.setTasks(tasks))
+  }
+
+  /** Until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    while (!signal.aborted) {
+      const began = clock.now()
+      this.#wake = Promise.withResolvers<void>()
+      try {
+        await this.#readBusy()
+        // A list of ten thousand tasks is no small thing to ask for.
+        const pause = Math.max(TUNABLES.tasksIdle, this.#known)
+        if (this.#fullAt > 0 && clock.now() - this.#fullAt >= pause) await this.readAll()
+      } catch (error) {
+        this.#options.onProblem(`reading tasks: ${messageOf(error)}`)
+      }
+      const busy = this.#services.size + this.#hosts.size > 0
+      const most = busy
+        ? TUNABLES.tasksBusy
+        : this.#updating.size > 0
+          ? TUNABLES.tasksUpdating
+          : TUNABLES.tasksIdle / 5
+      // An engine that takes long to answer is not asked more often than it can bear.
+      const sleep = clock.sleep(Math.max(most, 4 * (clock.now() - began)), signal)
+      await Promise.race([sleep, ...(busy ? [] : [this.#wake.promise])]).catch(() => undefined)
+    }
+  }
+
+  async #readBusy(): Promise<void> {
+    const { engine, sources, clock } = this.#options
+    for (const busy of [this.#services, this.#hosts]) {
+      for (const [id, until] of busy) if (until < clock.now()) busy.delete(id)
+    }
+    const services = [...new Set([...this.#services.keys(), ...this.#updating])]
+    if (services.length > 0) {
+      const within = new Set(services)
+      const tasks = this.#parse(await engine.listTasks({ service: services }))
+      this.#note(
+        tasks,
+        sources.setTasks(tasks, (task) => within.has(task.endpoint.service)),
+      )
+    }
+    const hosts = [...this.#hosts.keys()]
+    if (hosts.length > 0) {
+      const within = new Set(hosts)
+      const tasks = this.#parse(await engine.listTasks({ node: hosts }))
+      this.#note(
+        tasks,
+        sources.setTasks(tasks, (task) => within.has(task.endpoint.host)),
+      )
+    }
+  }
+
+  #parse(tasks: readonly Task[]): SwarmTask[] {
+    return tasks.flatMap((task) => taskOf(task, this.#options.isIngress) ?? [])
+  }
+
+  /** Services whose tasks are on the move are read often, even if no event named them. */
+  #note(tasks: readonly SwarmTask[], changed: number): void {
+    if (changed > 0) this.#options.onMoved()
+    const until = this.#options.clock.now() + TUNABLES.tasksSettle
+    for (const task of tasks) if (isMoving(task)) this.#services.set(task.endpoint.service, until)
+  }
+}

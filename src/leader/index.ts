@@ -1,0 +1,3 @@
+export * from './loop.ts'
+export * from './dependencies.ts'
+export * from './release.ts'
