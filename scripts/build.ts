@@ -1,5 +1,5 @@
 /** Bundles the command line into dist/: one file per lazily loaded command, so `--help` stays fast. */
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { build, type Plugin } from 'esbuild'
 
 /**
@@ -16,15 +16,18 @@ const withoutSsh2: Plugin = {
   },
 }
 
-const dist = new URL('../dist/', import.meta.url).pathname
-rmSync(dist, { recursive: true, force: true })
+const root = new URL('..', import.meta.url).pathname
+const dist = `${root}dist`
+// Built aside and put in place at the end: a build that fails leaves what works, and programs that
+// run meanwhile find their files.
+const made = `${dist}-${process.pid}`
 await build({
   entryPoints: {
     muster: 'src/cli/main.ts',
     compose: 'src/compose/index.ts',
   },
-  absWorkingDir: new URL('..', import.meta.url).pathname,
-  outdir: dist,
+  absWorkingDir: root,
+  outdir: made,
   outExtension: { '.js': '.mjs' },
   bundle: true,
   splitting: true,
@@ -40,3 +43,11 @@ await build({
   plugins: [withoutSsh2],
   logLevel: 'warning',
 })
+const before = `${made}-before`
+try {
+  renameSync(dist, before)
+} catch (error) {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+}
+renameSync(made, dist)
+rmSync(before, { recursive: true, force: true })
