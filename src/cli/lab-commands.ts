@@ -18,6 +18,9 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 export const up = async (options: LabUpOptions): Promise<void> => {
   const hosts = options.hosts === undefined ? undefined : Number(options.hosts)
+  if (Number.isNaN(hosts)) {
+    throw new MusterError('USAGE', `--hosts takes a number, not "${options.hosts}".`)
+  }
   const startedAt = performance.now()
   const lab = await labUp({
     name: options.name,

@@ -130,7 +130,7 @@ export const inBuilder = (
 ): Promise<string> =>
   run(
     builder.lab,
-    ['nsenter', '--target', String(builder.pid), '--mount', '--ipc', '--pid', '--', ...argv],
+    [...`nsenter --target ${builder.pid} --mount --ipc --pid --root --wd --`.split(' '), ...argv],
     {
       ...options,
       env: { HOME: '/root', DOCKER_CONTEXT: 'default', DOCKER_BUILDKIT: '0', ...proxyEnv() },

@@ -29,7 +29,9 @@ const enter = (lab: string, host: string, argv: readonly string[]): string[] => 
       hint: `Switch it on: muster lab start ${host}${lab === 'lab' ? '' : ` --name ${lab}`}`,
     })
   }
-  const nsenter = `nsenter --target ${pid} --mount --uts --ipc --net --pid --`.split(' ')
+  const nsenter = `nsenter --target ${pid} --mount --uts --ipc --net --pid --root --wd --`.split(
+    ' ',
+  )
   // The command goes when nsenter goes.
   const bound = 'setpriv --pdeathsig TERM --'.split(' ')
   const inFolder = 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"'
