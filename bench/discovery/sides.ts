@@ -7,6 +7,8 @@ import { type Prober, type Target, proberHere, proberIn } from './prober.ts'
 
 /** Services of each side: they start in turn, so that each has time to be gone. */
 export const SERVICES = 5
+/** Port of a balancer's first service, published and in its container. */
+const FIRST_PORT = { muster: 8101, dns: 8201, serf: 8301, container: 8101 }
 const service = (n: number): string => `app-${n + 1}`
 
 /** Who runs what. The manager is the Raft leader, where commands are given. */
@@ -50,7 +52,7 @@ ${each(
   (name, n) => `  ${name}:
     image: registry:5000/bench/starter:1
     environment: { LISTEN_AFTER_MS: "${listenAfterMs}" }
-    ports: [{ target: 8080, published: ${8101 + n}, app_protocol: http }]
+    ports: [{ target: 8080, published: ${FIRST_PORT.muster + n}, app_protocol: http }]
     deploy: { replicas: 0, ${pinned(starter)} }
 `,
 )}  client:
@@ -61,7 +63,7 @@ ${each(
 /** Without a balancer of the cluster, one container on the observer does the balancing. */
 const plainFile = (
   { starter, observer }: Roles,
-  options: { listenAfterMs: string; balancer: string; command?: string },
+  options: { listenAfterMs: string; firstPort: number; balancer: string; command?: string },
 ) => `
 version: "3.8"
 services:
@@ -74,7 +76,7 @@ ${each(
 `,
 )}  balancer:
     image: registry:5000/bench/${options.balancer}:1
-    ports: [${each((_, n) => `{ target: ${8101 + n}, published: ${8101 + n}, mode: host }, `)}]
+    ports: [${each((_, n) => `{ target: ${FIRST_PORT.container + n}, published: ${options.firstPort + n}, mode: host }, `)}]
     deploy: { endpoint_mode: dnsrr, ${pinned(observer)} }
 `
 
@@ -93,9 +95,10 @@ const stackRemove = async ({ lab, manager, engine }: Roles, stack: string) => {
   )
 }
 
+/** Where the observer answers for the services. */
 const published =
-  ({ lab, observer }: Roles) =>
-  (n: number): Target => ({ host: lab.address(observer), port: 8101 + n })
+  ({ lab, observer }: Roles, firstPort: number) =>
+  (n: number): Target => ({ host: lab.address(observer), port: firstPort + n })
 
 export const MUSTER: Side = {
   stack: 'disco',
@@ -109,7 +112,11 @@ export const MUSTER: Side = {
     await on(lab, manager, ['muster', 'down', '--yes', 'disco'])
   },
   paths: async (roles) => [
-    { name: 'Muster, edge of another host', prober: await proberHere(), target: published(roles) },
+    {
+      name: 'Muster, edge of another host',
+      prober: await proberHere(),
+      target: published(roles, FIRST_PORT.muster),
+    },
     { name: 'Muster, virtual IP', ...(await insideMuster(roles)) },
   ],
 }
@@ -133,12 +140,17 @@ export const DNS_POLLING: Side = {
   stack: 'dns',
   service: (n) => `dns_${service(n)}`,
   deploy: async (roles, listenAfterMs) => {
-    await stackDeploy(roles, 'dns', plainFile(roles, { listenAfterMs, balancer: 'dns-haproxy' }))
+    const options = { listenAfterMs, firstPort: FIRST_PORT.dns, balancer: 'dns-haproxy' }
+    await stackDeploy(roles, 'dns', plainFile(roles, options))
     await untilRunning(roles.engine, 'dns_balancer', 1)
   },
   remove: (roles) => stackRemove(roles, 'dns'),
   paths: async (roles) => [
-    { name: 'HAProxy, Swarm DNS each 1 s', prober: await proberHere(), target: published(roles) },
+    {
+      name: 'HAProxy, Swarm DNS each 1 s',
+      prober: await proberHere(),
+      target: published(roles, FIRST_PORT.dns),
+    },
   ],
 }
 
@@ -146,12 +158,21 @@ export const SERF: Side = {
   stack: 'serf',
   service: (n) => `serf_${service(n)}`,
   deploy: async (roles, listenAfterMs) => {
-    const options = { listenAfterMs, balancer: 'serf-nginx', command: '/with-serf.sh' }
+    const options = {
+      listenAfterMs,
+      firstPort: FIRST_PORT.serf,
+      balancer: 'serf-nginx',
+      command: '/with-serf.sh',
+    }
     await stackDeploy(roles, 'serf', plainFile(roles, options))
     await untilRunning(roles.engine, 'serf_balancer', 1)
   },
   remove: (roles) => stackRemove(roles, 'serf'),
   paths: async (roles) => [
-    { name: 'serf, nginx reloaded', prober: await proberHere(), target: published(roles) },
+    {
+      name: 'serf, nginx reloaded',
+      prober: await proberHere(),
+      target: published(roles, FIRST_PORT.serf),
+    },
   ],
 }
