@@ -60,6 +60,10 @@ export class Loop {
     )
   }
 
+  get busy(): boolean {
+    return this.#running !== null
+  }
+
   /** Resolves when nothing is being done and nothing is left to do but what an alarm will wake. */
   async settled(): Promise<void> {
     while (this.#running !== null) await this.#running

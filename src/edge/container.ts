@@ -73,7 +73,8 @@ export class EdgeContainer implements EdgeProcess {
     const hash = specHash(spec)
     const found = await this.#find()
     if (found?.Config?.Labels?.[LABEL.edge] === hash) {
-      const running = found.State?.Running === true && found.State.Restarting !== true
+      // True also between two tries of the restart policy.
+      const running = found.State?.Running === true
       if (running && mounted === 'there') return 'running'
       if (await this.#startAgain(running)) return 'started'
     }
@@ -87,8 +88,8 @@ export class EdgeContainer implements EdgeProcess {
   /** False when it cannot run as it is, for example because a network of it is gone. */
   async #startAgain(running: boolean): Promise<boolean> {
     try {
-      if (running) await this.#engine.killContainer(CONTAINER, 'SIGKILL')
-      await this.#engine.startContainer(CONTAINER)
+      if (running) await this.restart()
+      else await this.#engine.startContainer(CONTAINER)
       return true
     } catch (error) {
       if (error instanceof MusterError && error.code === 'ENGINE_UNREACHABLE') throw error

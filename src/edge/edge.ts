@@ -79,10 +79,7 @@ export class Edge implements AsyncDisposable {
       process: this.#process,
       clock,
       onEvent: this.#emit,
-      onStarted: () => {
-        this.#unreachableSince = clock.now()
-        this.#routes.wake()
-      },
+      onStarted: () => this.#routes.wake(),
     })
   }
 
@@ -137,7 +134,10 @@ export class Edge implements AsyncDisposable {
     this.#goal = goal
     this.#report([...wanted.conflicts, ...conflicts])
     // Nobody publishes anything and no HAProxy is there from before: nothing to do.
-    if (worker === null && wanted.config.listeners.length === 0) return
+    if (worker === null && wanted.config.listeners.length === 0) {
+      this.#unreachableSince = this.#clock.now()
+      return
+    }
 
     if (worker === null) await this.#save()
     this.#placement.want({ image: catalog.settings.edgeImage, networks: config.networks })
@@ -226,6 +226,8 @@ export class Edge implements AsyncDisposable {
   /** HAProxy does not answer, its file is written: see that it runs, and look again. */
   #awaitWorker(): void {
     const now = this.#clock.now()
+    // An image that is being pulled, an engine that is slow: not HAProxy's fault.
+    if (this.#placement.busy) this.#unreachableSince = now
     if (now - this.#unreachableSince > T.stuck) {
       this.#unreachableSince = now
       this.#placement.restart()
@@ -236,11 +238,10 @@ export class Edge implements AsyncDisposable {
   }
 
   /**
-   * Ports that HAProxy would have to bind and another process has. While HAProxy does not answer, it
-   * may be such a port that keeps it from starting; the first seconds are left to it alone.
+   * Ports that HAProxy would have to bind and another process has. While HAProxy does not answer these
+   * may be its own: that does no harm, because it is not reloaded before it has told its ports.
    */
   async #findTakenPorts(config: EdgeConfig, worker: EdgeWorker | null): Promise<void> {
-    if (worker === null && this.#clock.now() - this.#unreachableSince < T.stuck / 2) return
     const blocked = this.#blocked.ports
     const added = config.listeners
       .map((listener) => listener.port)

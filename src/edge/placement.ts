@@ -60,6 +60,11 @@ export class Placement {
     this.#loop.nudge()
   }
 
+  /** Something is being done about it right now. */
+  get busy(): boolean {
+    return this.#loop.busy
+  }
+
   settled(): Promise<void> {
     return this.#loop.settled()
   }
@@ -72,15 +77,13 @@ export class Placement {
     const { process, onStarted } = this.#options
     const image = this.#image
     if (image === null) return
-    if (this.#restart) {
-      await process.restart()
-      this.#restart = false
-      onStarted()
-    }
-    if (this.#ensured !== image) {
+    if (this.#ensured !== image || this.#restart) {
       const outcome = await process.ensure(image)
       this.#ensured = image
-      if (outcome === 'started') onStarted()
+      // What was not there, or has just been made, needs no restart.
+      if (outcome === 'running' && this.#restart) await process.restart()
+      if (outcome === 'started' || this.#restart) onStarted()
+      this.#restart = false
     }
     await this.#join()
   }
