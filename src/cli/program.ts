@@ -5,6 +5,7 @@ import * as cluster from './cluster.ts'
 import * as config from './config.ts'
 import * as demo from './demo.ts'
 import * as lab from './lab.ts'
+import * as stack from './stack.ts'
 
 /**
  * The whole command tree. Declaring a command is cheap; what it does is imported when it runs, so
@@ -16,6 +17,8 @@ export const createProgram = (): Command => {
     .version(packageJson.version)
     .showHelpAfterError('(add --help to see what is possible)')
     .exitOverride()
+    // `exec` hands the options after the command on to it.
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       `
@@ -25,6 +28,6 @@ First steps:
   muster up                      deploy compose.yaml of this folder
   muster demo                    see it all on one machine, on virtual hosts`,
     )
-  for (const group of [agent, cluster, config, lab, demo]) group.register(program)
+  for (const group of [stack, agent, cluster, config, lab, demo]) group.register(program)
   return program
 }

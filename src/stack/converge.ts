@@ -1,5 +1,5 @@
-import { type Clock, LABEL, MusterError } from '../base/index.ts'
-import type { Engine, Node, Service, Task } from '../engine/index.ts'
+import { type Clock, MusterError } from '../base/index.ts'
+import type { Engine, Filters, Node, Service, Task } from '../engine/index.ts'
 import type { Diagnosis, Scene } from './diagnose.ts'
 import { isUnplaced } from './no-host.ts'
 import { progressOf, type ReadyTasks, type ServiceProgress } from './progress.ts'
@@ -23,7 +23,8 @@ export interface Readiness {
 }
 
 export interface ConvergeOptions {
-  stack: string
+  /** Which services and tasks are read: those of the stack. */
+  filters: Filters
   targets: readonly Target[]
   /** Tasks that were there before the deployment. */
   before: ReadonlySet<string>
@@ -113,12 +114,11 @@ class Observer {
   }
 
   async see(): Promise<Cluster> {
-    const filters = { label: [`${LABEL.stack}=${this.#options.stack}`] }
+    const { clock, filters } = this.#options
     const [services, tasks] = await Promise.all([
       this.#engine.listServices(filters),
       this.#engine.listTasks(filters),
     ])
-    const { clock } = this.#options
     if (clock.now() - this.#slowAt >= SLOW_LOOK_MS) {
       this.#slowAt = clock.now()
       const crowded = tasks.some((task) => isUnplaced(task))

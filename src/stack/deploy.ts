@@ -1,5 +1,5 @@
 import { type Clock, LABEL, MusterError } from '../base/index.ts'
-import type { Engine } from '../engine/index.ts'
+import type { Engine, Filters } from '../engine/index.ts'
 import { applyAll, phases } from './apply.ts'
 import { converge, type ConvergeResult, type Readiness, type Target } from './converge.ts'
 import { type Current, readCurrent, stackRevisions } from './current.ts'
@@ -28,6 +28,8 @@ export interface DeployOptions {
   timeoutMs: number
   /** Do not wait until everything serves. */
   detach: boolean
+  /** An older revision that is deployed again; without it a new one is written down. */
+  again?: Revision
   /** Stops waiting; the deployment goes on. */
   signal?: AbortSignal
   events: DeployEvents
@@ -92,7 +94,7 @@ export const deploy = async (wanted: Plan, options: DeployOptions): Promise<Depl
         const rollback = { kind: 'none', why: 'nothing-changed' } as const
         return { outcome: 'failed', revision, failure, rollback }
       }
-      await markRevision(engine, recorded.id, 'failed')
+      if (options.again === undefined) await markRevision(engine, recorded.id, 'failed')
       const rollback = await goBack(previous, failure, wanted, options)
       return { outcome: 'failed', revision, failure, rollback }
     }
@@ -107,8 +109,9 @@ interface Recorded {
 /** Writes the revision down before anything is done, so that a deployment can never be unknown. */
 const record = async (
   wanted: Plan,
-  { engine, current }: Pick<DeployOptions, 'engine' | 'current'>,
+  { engine, current, again }: DeployOptions,
 ): Promise<Recorded> => {
+  if (again !== undefined) return { id: again.id, number: again.number }
   if (wanted.operations.length === 0) {
     const at = current.revisions.findLastIndex((each) => sameSpecs(each.settled, wanted.settled))
     const same = current.revisions[at]
@@ -133,8 +136,11 @@ const record = async (
 const sameSpecs = (a: SettledStack, b: SettledStack): boolean =>
   JSON.stringify(a.services) === JSON.stringify(b.services)
 
+/** The label that everything of a stack has. */
+export const stackFilter = (stack: string): Filters => ({ label: [`${LABEL.stack}=${stack}`] })
+
 const taskIds = async (engine: Engine, stack: string): Promise<Set<string>> =>
-  new Set((await engine.listTasks({ label: [`${LABEL.stack}=${stack}`] })).map((each) => each.ID))
+  new Set((await engine.listTasks(stackFilter(stack))).map((each) => each.ID))
 
 type Carrying = DeployOptions & { context: ExecuteContext; before: ReadonlySet<string> }
 
@@ -187,7 +193,7 @@ const waitFor = (
   options: Carrying,
 ): Promise<ConvergeResult> =>
   converge(options.engine, {
-    stack,
+    filters: stackFilter(stack),
     targets,
     before: options.before,
     timeoutMs: options.timeoutMs,
@@ -285,8 +291,13 @@ const finish = async (
   { engine, current }: DeployOptions,
 ): Promise<void> => {
   const known = current.revisions.find((each) => each.id === recorded.id)
-  if (known?.state === 'deployed') return
-  await markRevision(engine, recorded.id, 'deployed')
+  const newer = current.revisions.filter(
+    (each) => each.number > recorded.number && each.state === 'deployed',
+  )
+  if (known?.state === 'deployed' && newer.length === 0) return
+  // First what is, then what is no more: a crash in between leaves a revision to go back to.
+  if (known?.state !== 'deployed') await markRevision(engine, recorded.id, 'deployed')
+  for (const each of newer) await markRevision(engine, each.id, 'undone')
   await cleanUp(engine, stack)
 }
 

@@ -34,7 +34,7 @@ export const progressOf = (
   const current = tasks.filter((task) => isCurrent(task, service))
   const done = job
     ? current.filter((task) => task.Status?.State === 'complete').length
-    : current.filter((task) => serves(task) && options.ready?.has(task.ID) !== false).length
+    : current.filter((task) => serves(task) && isReady(task, options.ready)).length
   const state: string | undefined = service.UpdateStatus?.State
   const updating = state === 'updating' || (options.expectsUpdate && state !== 'completed')
   const old = !job && tasks.some((task) => serves(task) && !isCurrent(task, service))
@@ -51,5 +51,11 @@ export const progressOf = (
     diagnosis: arrived ? undefined : diagnose(scene),
   }
 }
+
+/** The catalog knows only tasks that have an address in an overlay. */
+const isReady = (task: Task, ready: ReadyTasks): boolean =>
+  ready === undefined ||
+  ready.has(task.ID) ||
+  !(task.NetworksAttachments ?? []).some((each) => (each.Addresses ?? []).length > 0)
 
 const serves = (task: Task): boolean => isWanted(task) && task.Status?.State === 'running'

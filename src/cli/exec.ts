@@ -1,0 +1,85 @@
+import { connectAgent } from '../agent/index.ts'
+import { MusterError } from '../base/index.ts'
+import { connectEngine, type Engine, type ExecSession, type Task } from '../engine/index.ts'
+import { findService, isWanted, newestFirst, type ServiceRef } from '../stack/index.ts'
+import type { ExecOptions } from './stack.ts'
+
+/** Runs a command in a task's container, on whichever host; its exit status becomes ours. */
+export const exec = async (
+  name: string,
+  command: string[],
+  options: ExecOptions,
+): Promise<void> => {
+  const task = await findTask(name)
+  const terminal = process.stdin.isTTY && process.stdout.isTTY
+  const tty = options.tty && terminal
+  const session = await connectAgent().exec({
+    host: task.NodeID ?? '',
+    container: task.Status?.ContainerStatus?.ContainerID ?? '',
+    command,
+    tty,
+    // A pipe is passed on too, as `docker compose exec -T` does; a closed input is not waited for.
+    stdin: tty || options.interactive === true || !process.stdin.isTTY,
+    env: options.env,
+    user: options.user ?? null,
+    workingDir: options.workdir ?? null,
+  })
+  process.exitCode = await attach(session, tty)
+}
+
+const findTask = async (name: string): Promise<Task> => {
+  await using engine = connectEngine()
+  const ref = findService(await engine.listServices(), name)
+  const running = await runningTasks(engine, ref)
+  const task = running[0]
+  if (task !== undefined) return task
+  const full = ref.service.Spec.Name
+  throw new MusterError(
+    'NOT_FOUND',
+    ref.slot === undefined
+      ? `No container of ${full} runs.`
+      : `${full} has no running replica ${ref.slot}.`,
+    { hint: `See what there is: muster ps ${full}` },
+  )
+}
+
+/** Lowest slot first. */
+const runningTasks = async (engine: Engine, { service, slot }: ServiceRef): Promise<Task[]> =>
+  newestFirst(await engine.listTasks({ service: [service.ID] }))
+    .filter((task) => slot === undefined || task.Slot === slot)
+    // A container whose health check has not passed yet is `starting`, and worth a look inside.
+    .filter((task) => ['running', 'starting'].includes(task.Status?.State ?? ''))
+    .filter((task) => isWanted(task) && task.Status?.ContainerStatus?.ContainerID)
+    .sort((a, b) => (a.Slot ?? 0) - (b.Slot ?? 0))
+
+/** Connects our standard streams, and the size of the terminal, until the command has ended. */
+const attach = async (session: ExecSession, tty: boolean): Promise<number> => {
+  const { stdin, stdout, stderr } = process
+  session.stdout.pipe(stdout, { end: false })
+  session.stderr.pipe(stderr, { end: false })
+  // The command may end before it has read all that we have.
+  session.stdin.on('error', () => undefined)
+  stdin.pipe(session.stdin)
+  const resize = () => {
+    void session
+      .resize({ columns: stdout.columns, rows: stdout.rows })
+      // A command that has just ended has no size.
+      .catch(() => undefined)
+  }
+  if (tty) {
+    stdin.setRawMode(true)
+    stdout.on('resize', resize)
+    resize()
+  }
+  try {
+    return await session.exited
+  } finally {
+    if (tty) stdin.setRawMode(false)
+    stdout.off('resize', resize)
+    stdin.unpipe(session.stdin)
+    stdin.pause()
+    // Otherwise an open standard input keeps the process alive.
+    stdin.unref()
+    session.stdin.destroy()
+  }
+}

@@ -1,0 +1,93 @@
+import { LABEL } from '../base/index.ts'
+import type { Engine, Node, Service, Task } from '../engine/index.ts'
+import {
+  diagnose,
+  keyOf,
+  labelledPorts,
+  labelledRoutes,
+  progressOf,
+  type ServiceProgress,
+  stackOf,
+} from '../stack/index.ts'
+
+/** One service, as lists show it. */
+export interface ServiceRow {
+  service: string
+  stack: string
+  /** Name in its file. */
+  name: string
+  replicas: number
+  serving: number
+  image: string
+  /** `80 -> 8080`, `udp 53 -> 53 (host)`, `shop.example.com/ -> 8080`. */
+  ports: string[]
+  note: string
+}
+
+/** Services, tasks and hosts, read together. */
+export interface ClusterView {
+  services: Service[]
+  tasks: Task[]
+  nodes: Node[]
+}
+
+export const readCluster = async (engine: Engine): Promise<ClusterView> => {
+  const [services, tasks, nodes] = await Promise.all([
+    engine.listServices(),
+    engine.listTasks(),
+    engine.listNodes(),
+  ])
+  return { services, tasks, nodes }
+}
+
+/** How a service is, by Swarm's word and the catalog's. */
+export const progressIn = (
+  view: ClusterView,
+  service: Service,
+  ready: ReadonlySet<string> | undefined,
+): ServiceProgress => {
+  const tasks = view.tasks.filter((task) => task.ServiceID === service.ID)
+  const scene = { service, tasks, nodes: view.nodes, clusterTasks: view.tasks, now: Date.now() }
+  const progress = progressOf(scene, { ready, expectsUpdate: false })
+  // A service that serves may still have a replica that does not come up.
+  return { ...progress, diagnosis: progress.diagnosis ?? diagnose(scene) }
+}
+
+export const serviceRow = (progress: ServiceProgress): ServiceRow => {
+  const { service } = progress
+  const image = service.Spec.Labels?.[LABEL.image]
+  return {
+    service: service.Spec.Name,
+    stack: stackOf(service),
+    name: keyOf(service),
+    replicas: progress.wanted,
+    serving: progress.done,
+    image: image ?? withoutDigest(service.Spec.TaskTemplate?.ContainerSpec?.Image ?? ''),
+    ports: publishedTexts(service),
+    note: noteOf(progress),
+  }
+}
+
+const withoutDigest = (image: string): string => image.replace(/@[^@/]+$/, '')
+
+const publishedTexts = (service: Service): string[] => [
+  ...labelledPorts(service.Spec.Labels).map((port) => `${port.published} -> ${port.target}`),
+  ...labelledRoutes(service.Spec.Labels).map(
+    (route) =>
+      `${route.host}${route.published === 80 ? '' : `:${route.published}`}${route.path} -> ${route.target}`,
+  ),
+  ...(service.Endpoint?.Ports ?? service.Spec.EndpointSpec?.Ports ?? []).map(
+    (port) =>
+      `${port.Protocol === 'tcp' ? '' : `${port.Protocol} `}${port.PublishedPort ?? '?'} -> ${port.TargetPort}${port.PublishMode === 'host' ? ' (host)' : ''}`,
+  ),
+]
+
+const noteOf = (progress: ServiceProgress): string => {
+  if (progress.job && progress.arrived) return 'completed'
+  const state: string | undefined = progress.service.UpdateStatus?.State
+  if (progress.diagnosis === undefined) {
+    if (state === 'updating') return 'update goes on'
+    return state?.startsWith('rollback') ? 'the last update was rolled back by Swarm' : ''
+  }
+  return progress.diagnosis.sentence.replace(/\.$/, '')
+}

@@ -1,0 +1,70 @@
+import { connectEngine } from '../engine/index.ts'
+import {
+  collectEvidence,
+  findService,
+  isHeld,
+  keyOf,
+  parseDependencies,
+  type Diagnosis,
+} from '../stack/index.ts'
+import { LABEL } from '../base/index.ts'
+import { parseFormat } from './output.ts'
+import { readyTasks } from './stack-agent.ts'
+import { type ClusterView, progressIn, readCluster } from './stack-read.ts'
+
+/** Says in a sentence or two why a service is not as it should be, and what to do. */
+export const why = async (name: string, options: { format: string }): Promise<void> => {
+  const format = parseFormat(options.format)
+  await using engine = connectEngine()
+  const [view, ready] = await Promise.all([readCluster(engine), readyTasks()])
+  const { service } = findService(view.services, name)
+  const progress = progressIn(view, service, ready)
+  const { diagnosis, wanted, done } = progress
+  if (diagnosis === undefined) {
+    const sentence = progress.arrived
+      ? `${keyOf(service)} is as it should be: ${done} of ${wanted} ${progress.job ? 'completed' : 'serving'}.`
+      : `${keyOf(service)} has ${done} of ${wanted} serving; the others run, but are not ready for traffic yet.`
+    print(format, { sentence, advice: '', evidence: [] })
+    return
+  }
+  const root = isHeld(service)
+    ? rootCause(view, diagnosis, service.Spec.Labels?.[LABEL.after])
+    : diagnosis
+  const evidence = await collectEvidence(engine, root, undefined)
+  print(format, { sentence: root.sentence, advice: root.advice, evidence })
+}
+
+/** A service that waits is explained by what keeps the first of its dependencies. */
+const rootCause = (view: ClusterView, own: Diagnosis, label: string | undefined): Diagnosis => {
+  for (const dependency of parseDependencies(label)) {
+    const service = view.services.find((each) => each.Spec.Name === dependency.service)
+    if (service === undefined) {
+      return {
+        ...own,
+        sentence: `${own.sentence} There is no service ${dependency.service}.`,
+        advice: 'Run muster up again.',
+      }
+    }
+    const progress = progressIn(view, service, undefined)
+    if (progress.arrived || progress.diagnosis === undefined) continue
+    return { ...progress.diagnosis, sentence: `${own.sentence} ${progress.diagnosis.sentence}` }
+  }
+  return {
+    ...own,
+    sentence: `${own.sentence} That holds as far as one can see from here.`,
+    advice: 'The agent of the leading manager starts it; muster status shows whether it answers.',
+  }
+}
+
+const print = (
+  format: 'table' | 'json',
+  answer: { sentence: string; advice: string; evidence: string[] },
+): void => {
+  const text =
+    format === 'json'
+      ? JSON.stringify(answer, null, 2)
+      : [answer.sentence, ...answer.evidence, answer.advice]
+          .filter((each) => each !== '')
+          .join('\n')
+  process.stdout.write(`${text}\n`)
+}

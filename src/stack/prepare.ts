@@ -1,0 +1,84 @@
+import type { ComposeError, ModelPath, Stack } from '../compose/index.ts'
+import type { Engine } from '../engine/index.ts'
+import type { Problem } from './check.ts'
+import { type Current, readCurrent } from './current.ts'
+import { resolveDigests } from './digests.ts'
+import { readFileContents } from './files.ts'
+import { plan, type Plan } from './plan.ts'
+import { readRegistryAuth } from './registry-auth.ts'
+import { imagesToPin, settle } from './settle.ts'
+import { toDesired } from './specs.ts'
+
+/** A plan, with what it was made from. */
+export interface Prepared {
+  plan: Plan
+  current: Current
+  registryAuth: (image: string) => string | undefined
+}
+
+/** What is wrong in the file, in the form that Compose errors are shown in. */
+export interface Refused {
+  /** `PORT_CONFLICT` if nothing but ports is wrong. */
+  code: 'STACK_REFUSED' | 'PORT_CONFLICT'
+  errors: ComposeError[]
+}
+
+/** Everything between a loaded Compose project and its plan: files, registries, the cluster. */
+export const prepare = async (
+  engine: Engine,
+  stack: Stack,
+  options: { tolerate: readonly string[] },
+): Promise<Prepared | Refused> => {
+  const images = Object.values(stack.services).flatMap((each) => each.image ?? [])
+  const [{ contents, problems }, { api }, current, registryAuth] = await Promise.all([
+    readFileContents(stack),
+    engine.version(),
+    readCurrent(engine, stack.name),
+    readRegistryAuth(images),
+  ])
+  const specs = toDesired(stack, {
+    api,
+    restartDelayMs: current.restartDelayMs,
+    contents,
+    tolerate: options.tolerate,
+  })
+  if (problems.length > 0 || !('desired' in specs)) {
+    return {
+      code: 'STACK_REFUSED',
+      errors: [...problems, ...specs.problems].map((each) => locate(stack, each)),
+    }
+  }
+  const answers = await resolveDigests(engine, imagesToPin(specs.desired), registryAuth)
+  const { settled, conflicts, notes } = settle(specs.desired, current, answers)
+  if (conflicts.length > 0) {
+    return {
+      code: 'PORT_CONFLICT',
+      errors: conflicts.map((each) =>
+        locate(stack, {
+          path: ['services', each.key, 'ports'],
+          message: each.message,
+          hint: each.hint,
+        }),
+      ),
+    }
+  }
+  return { plan: plan(settled, current, notes), current, registryAuth }
+}
+
+const locate = (stack: Stack, problem: Problem): ComposeError => {
+  const location = problem.path.length === 0 ? undefined : stack.locate(problem.path)
+  return {
+    path: pathText(problem.path),
+    message: problem.message.replace(/\.$/, ''),
+    ...(location === undefined ? {} : { location }),
+    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+  }
+}
+
+/** `services.web.ports[0].published` */
+const pathText = (path: ModelPath): string =>
+  path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`,
+    '',
+  )
