@@ -12,11 +12,7 @@ export class TestAuthority {
     this.folder = folder
     this.cluster = cluster
     mkdirSync(folder, { recursive: true })
-    openssl(
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-days', '2', '-subj', '/CN=swarm-ca'],
-      ...['-keyout', join(folder, 'ca.key'), '-out', join(folder, 'ca.crt')],
-    )
+    openssl(`req -x509 ${NEW_KEY} -days 2 -subj /CN=swarm-ca -keyout ca.key -out ca.crt`, folder)
   }
 
   /**
@@ -31,21 +27,15 @@ export class TestAuthority {
     const target = join(this.folder, host)
     mkdirSync(target, { recursive: true })
     const file = (name: string) => join(target, name)
-    const extensions = file('extensions')
     writeFileSync(
-      extensions,
+      file('extensions'),
       `extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=DNS:${role},DNS:${host}\n`,
     )
+    const subject = `/O=${this.cluster}/OU=${role}/CN=${host}`
+    openssl(`req -new ${NEW_KEY} -subj ${subject} -keyout plain.key -out request`, target)
     openssl(
-      ...['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-subj', `/O=${this.cluster}/OU=${role}/CN=${host}`],
-      ...['-keyout', file('plain.key'), '-out', file('request')],
-    )
-    openssl(
-      ...['x509', '-req', '-in', file('request'), '-extfile', extensions],
-      ...['-CA', join(this.folder, 'ca.crt'), '-CAkey', join(this.folder, 'ca.key')],
-      ...['-CAcreateserial', '-days', String(options.days ?? 1)],
-      ...['-out', file('swarm-node.crt')],
+      `x509 -req -in request -extfile extensions -CA ../ca.crt -CAkey ../ca.key -CAcreateserial -days ${options.days ?? 1} -out swarm-node.crt`,
+      target,
     )
     const key = readFileSync(file('plain.key'), 'utf8')
     writeFileSync(
@@ -58,6 +48,12 @@ export class TestAuthority {
   }
 }
 
-const openssl = (...args: string[]): void => {
-  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 20_000 })
+const NEW_KEY = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
+
+const openssl = (args: string, cwd: string): void => {
+  execFileSync('openssl', args.split(' '), {
+    cwd,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 20_000,
+  })
 }
