@@ -1,5 +1,5 @@
 /** The lab on the real thing: namespaces, engines, faults, and nothing left behind. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   existsSync,
@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { until } from '../src/base/index.ts'
+import { AGENT_SOCKET, until } from '../src/base/index.ts'
 import {
   type Lab,
   REGISTRY,
@@ -25,14 +25,15 @@ import {
   labUp,
   listLabs,
 } from '../src/lab/index.ts'
+import { killAll, labProcesses } from '../src/lab/processes.ts'
 
 const NAME = 'test-lab'
 const MUSTER = new URL('../bin/muster', import.meta.url).pathname
 
 /** Whether somebody accepts connections there; false also when nothing answers within a second. */
-const accepts = (host: string, port: number): Promise<boolean> =>
+const accepts = (address: { host: string; port: number } | { path: string }): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect({ host, port })
+    const socket = connect(address)
     const end = (answer: boolean) => {
       socket.destroy()
       resolve(answer)
@@ -182,14 +183,14 @@ describe('a lab of three hosts', () => {
   })
 
   test('cut takes a host off the network without its noticing, heal puts it back', async () => {
-    const address = lab.address('host-3')
-    expect(await accepts(address, 2377)).toBe(true)
+    const swarm = { host: lab.address('host-3'), port: 2377 }
+    expect(await accepts(swarm)).toBe(true)
     await lab.cut('host-3')
-    expect(await accepts(address, 2377)).toBe(false)
+    expect(await accepts(swarm)).toBe(false)
     expect((await lab.status()).hosts[2]).toMatchObject({ state: 'cut', docker: true })
     expect(await said(lab, 'host-3', 'cat', '/sys/class/net/eth0/operstate')).toBe('up')
     await lab.heal('host-3')
-    await until('host-3 to answer', () => accepts(address, 2377), { timeoutMs: 10_000 })
+    await until('host-3 to answer', () => accepts(swarm), { timeoutMs: 10_000 })
   })
 
   test('kill is the power cord; start brings the host back with its disk', async () => {
@@ -198,7 +199,7 @@ describe('a lab of three hosts', () => {
     await lab.kill('host-2')
     expect(performance.now() - startedAt).toBeLessThan(3000)
     expect((await lab.status()).hosts[1]).toMatchObject({ state: 'off', docker: false })
-    expect(await accepts(lab.address('host-2'), 2377)).toBe(false)
+    expect(await accepts({ host: lab.address('host-2'), port: 2377 })).toBe(false)
     expect(existsSync(before.slice('unix://'.length))).toBe(false)
     expect(() => lab.dockerHost('host-2')).toThrow(/off/)
     await expect(lab.exec('host-2', ['true'])).rejects.toThrow(/off/)
@@ -329,6 +330,59 @@ describe('a lab of three hosts', () => {
     expect(namespaces.filter((namespace) => inUse.has(namespace))).toEqual([])
     expect(await labDown(NAME)).toBe(false)
     expect(() => findLab(NAME)).toThrow(/no lab named/)
+  })
+})
+
+describe('a lab whose machine was restarted', () => {
+  const name = `${NAME}-reboot`
+  afterAll(async () => {
+    await labDown(name)
+  })
+
+  test('comes up again with its disks', async () => {
+    const lab = await labUp({ name, hosts: 2, agent: false })
+    await said(lab, 'host-2', 'docker', 'volume', 'create', 'kept')
+    // What a restart does: no process and no mount survives, the files do.
+    await killAll(labProcesses(name))
+    execFileSync('umount', [`/var/lib/muster-labs/${name}/switch`])
+    await until('the network to be gone', () => !interfaces().includes(lab.network.machineLink), {
+      timeoutMs: 5000,
+    })
+
+    const again = await labUp({ name, agent: false })
+    expect(again.hosts).toEqual(lab.hosts)
+    expect(again.network.subnet).toBe(lab.network.subnet)
+    expect(await said(again, 'host-2', 'docker', 'volume', 'ls', '-q')).toBe('kept')
+    await again.down()
+    expect(traces(name)).toEqual([])
+  })
+})
+
+describe('a lab with agents', () => {
+  const name = `${NAME}-agent`
+  afterAll(async () => {
+    await labDown(name)
+  })
+
+  test('an agent that dies is started again, and one that is asked to end is too', async () => {
+    const lab = await labUp({ name, hosts: 1 })
+    const agent = () => pidOf(lab, 'host-1', '[^ ]*/node [^ ]* [^ ]*muster.mjs agent')
+    const answering = (not: string) =>
+      until(
+        'the agent to answer',
+        async () => {
+          const pid = await agent()
+          if (!/^\d+$/.test(pid) || pid === not) return undefined
+          const socket = lab.hostPath('host-1', AGENT_SOCKET)
+          return (await accepts({ path: socket })) ? pid : undefined
+        },
+        { timeoutMs: 15_000 },
+      )
+    const first = await answering('')
+    await said(lab, 'host-1', 'kill', '-9', first)
+    const second = await answering(first)
+    await said(lab, 'host-1', 'kill', second)
+    await answering(second)
   })
 })
 

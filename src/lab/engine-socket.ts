@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 
+/** Where an engine listens by default, as its own host sees it. */
+export const ENGINE_SOCKET = '/run/docker.sock'
+
 /** Path of the socket of the engine in the namespaces of a process, as the machine can open it. */
-export const engineSocketOf = (pid: number): string => `/proc/${pid}/root/run/docker.sock`
+export const engineSocketOf = (pid: number): string => `/proc/${pid}/root${ENGINE_SOCKET}`
 
 /** Whether an engine answers at a socket within half a second. */
 export const pingEngine = async (socketPath: string): Promise<boolean> => {

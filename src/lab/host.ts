@@ -15,7 +15,7 @@ import { hostInit, killAll, labProcesses, markerEnv } from './processes.ts'
 import type { LabState } from './state.ts'
 import { attach, plugIn, unplug } from './switch.ts'
 
-const POWER_ON_MS = 10_000
+const POWER_ON_MS = 30_000
 const ENGINE_UP_MS = 60_000
 
 /** For unshare. "slave": what the machine unmounts goes away on the host too. */

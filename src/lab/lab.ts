@@ -4,17 +4,18 @@ import { join } from 'node:path'
 import { MusterError } from '../base/index.ts'
 import { removeCgroups } from './cgroups.ts'
 import { type ExecResult, execOnHost } from './exec.ts'
-import { engineAnswers, engineSocket, powerOff, powerOn, waitForEngine } from './host.ts'
+import { engineAnswers, powerOff, powerOn, waitForEngine } from './host.ts'
 import { hostsFile } from './host-init.ts'
 import { takeLock } from './lock.ts'
 import { makeMountPoints, removeMountPoints } from './mount-points.ts'
+import { ENGINE_SOCKET } from './engine-socket.ts'
 import { checkMachine } from './machine.ts'
 import { checkHostCount, checkLabName } from './names.ts'
 import { type LabNetwork, chooseOctet, labNetwork } from './network.ts'
 import { observe } from './observe.ts'
 import { CACHE_DIR, hostFiles, labFiles } from './paths.ts'
 import { type HostState, type Step, growState, hostState, planUp } from './plan.ts'
-import { killAll, labProcesses } from './processes.ts'
+import { hostInit, killAll, labProcesses } from './processes.ts'
 import { registryAddress, startRegistry } from './registry.ts'
 import { run } from './run.ts'
 import { type LabState, labNames, loadState, saveState } from './state.ts'
@@ -50,6 +51,8 @@ export interface Lab extends AsyncDisposable {
   address(host: string): string
   /** DOCKER_HOST of a host's engine, for use on this machine; changes with every start of the host. */
   dockerHost(host: string): string
+  /** Where this machine sees a file of a running host; changes with every start of the host. */
+  hostPath(host: string, path: string): string
   /** Runs a command on a host, with `muster` in its PATH. */
   exec(
     host: string,
@@ -255,6 +258,11 @@ const openLab = (state: LabState): Lab => {
       hint: `It has ${state.hosts.join(', ')}.`,
     })
   }
+  const hostPath = (host: string, path: string): string => {
+    const pid = hostInit(lab, check(host))
+    if (pid !== undefined) return `/proc/${pid}/root${path}`
+    throw new MusterError('LAB', `${host} is off.`, { hint: 'Switch it on: muster lab start' })
+  }
   const locked = async (host: string, action: () => Promise<unknown>): Promise<void> => {
     check(host)
     await using _lock = await lockLab(lab, () => undefined)
@@ -272,11 +280,8 @@ const openLab = (state: LabState): Lab => {
     hosts: state.hosts,
     network,
     address: (host) => network.host(check(host)),
-    dockerHost: (host) => {
-      const socket = engineSocket(lab, check(host))
-      if (socket) return `unix://${socket}`
-      throw new MusterError('LAB', `${host} is off.`, { hint: 'Switch it on: muster lab start' })
-    },
+    dockerHost: (host) => `unix://${hostPath(host, ENGINE_SOCKET)}`,
+    hostPath,
     exec: async (host, argv, options) => execOnHost({ lab, host: check(host) }, argv, options),
     cut: (host) => locked(host, cable(host, false)),
     heal: (host) => locked(host, cable(host, true)),

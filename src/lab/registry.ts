@@ -45,7 +45,7 @@ export const startRegistry = async (lab: string, network: LabNetwork): Promise<v
   }
   child.unref()
   const ended = once(child, 'exit').then(() => true)
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 30_000
   while (!(await registryAnswers(network))) {
     const over = await Promise.race([ended, delay(20, false)])
     if (over || performance.now() > deadline) {
