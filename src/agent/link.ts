@@ -112,6 +112,7 @@ export class Link implements AsyncDisposable {
   tick(): void {
     const connection = this.#connection
     if (!connection) return
+    if (connection.silence >= TUNABLES.silence) this.#steadySince = Infinity
     if (connection.stuck) connection.close('too-slow')
     else if (connection.silence > TUNABLES.deadStream) connection.close('silent')
     else if (connection.quiet > TUNABLES.heartbeat - TUNABLES.tick) connection.write(BEAT)

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { HostState } from '../catalog/index.ts'
+import { type HostState, REFUSALS } from '../catalog/index.ts'
 
 /** Counts that are read off the agent's state when somebody asks. */
 export interface Readings {
@@ -66,6 +66,9 @@ export const createMetrics = (read: () => Readings) => {
       set((user + system) / 1e6)
     },
   })
+  const refused = counter('refused_connections', 'Connections and requests refused.', ['reason'])
+  // Shown before the first: an alarm cannot watch what is not there.
+  for (const reason of REFUSALS) refused.inc({ reason }, 0)
   return {
     registry: registers[0] as Registry,
     pushes: counter('pushes', 'Pushes of catalog changes to followers.'),
@@ -77,7 +80,7 @@ export const createMetrics = (read: () => Readings) => {
     }),
     resyncs: counter('resyncs', 'Catalogs sent or received whole instead of by changes.'),
     leaderChanges: counter('leader_changes', 'Times that another host began to lead.'),
-    refused: counter('refused_connections', 'Connections and requests refused.', ['reason']),
+    refused,
     corrupt: counter('corrupt_messages', 'Messages that made no sense.'),
     engineReconnects: counter('engine_reconnects', 'Times that the Docker Engine went away.'),
     streamEnds: counter('stream_ends', 'Streams between agents that ended.', ['reason']),

@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from '../base/index.ts'
+import { type Clock, MusterError, messageOf } from '../base/index.ts'
 import {
   type CatalogSources,
   type HostId,
@@ -95,27 +95,45 @@ export class TaskWatch {
   }
 
   async #readBusy(): Promise<void> {
-    const { engine, sources, clock } = this.#options
+    const { sources, clock } = this.#options
     for (const busy of [this.#services, this.#hosts]) {
       for (const [id, until] of busy) if (until < clock.now()) busy.delete(id)
     }
-    const services = [...new Set([...this.#services.keys(), ...this.#updating])]
-    if (services.length > 0) {
-      const within = new Set(services)
-      const tasks = this.#parse(await engine.listTasks({ service: services }))
+    const services = new Set([...this.#services.keys(), ...this.#updating])
+    if (services.size > 0) {
+      const tasks = await this.#list('service', services)
       this.#note(
         tasks,
-        sources.setTasks(tasks, (task) => within.has(task.endpoint.service)),
+        sources.setTasks(tasks, (task) => services.has(task.endpoint.service)),
       )
     }
-    const hosts = [...this.#hosts.keys()]
-    if (hosts.length > 0) {
-      const within = new Set(hosts)
-      const tasks = this.#parse(await engine.listTasks({ node: hosts }))
+    const hosts = new Set(this.#hosts.keys())
+    if (hosts.size > 0) {
+      const tasks = await this.#list('node', hosts)
       this.#note(
         tasks,
-        sources.setTasks(tasks, (task) => within.has(task.endpoint.host)),
+        sources.setTasks(tasks, (task) => hosts.has(task.endpoint.host)),
       )
+    }
+  }
+
+  /** Tasks of some services or hosts. The engine refuses all if one of them is gone: it is left out. */
+  async #list(filter: 'service' | 'node', ids: Set<string>): Promise<SwarmTask[]> {
+    const { engine } = this.#options
+    try {
+      return this.#parse(await engine.listTasks({ [filter]: [...ids] }))
+    } catch (error) {
+      if (!(error instanceof MusterError) || error.code !== 'NOT_FOUND') throw error
+      if (ids.size > 1) {
+        const each = [...ids].map((id) => this.#list(filter, new Set([id])))
+        return (await Promise.all(each)).flat()
+      }
+      const busy = filter === 'service' ? this.#services : this.#hosts
+      for (const id of ids) {
+        busy.delete(id)
+        this.#updating.delete(id)
+      }
+      return []
     }
   }
 

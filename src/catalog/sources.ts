@@ -196,6 +196,9 @@ export class CatalogSources {
       this.#table.setLeaving(endpoint, false)
     }
     for (const endpoint of endpoints.values()) {
+      // Nobody takes over what another host has: a task never moves.
+      const other = this.#table.endpoints.get(endpoint.id)
+      if (other && other.host !== id) continue
       entry.shown.add(endpoint.id)
       this.#table.put('endpoints', endpoint.id, endpoint)
       const task = this.#tasks.get(endpoint.id)
