@@ -14,13 +14,14 @@ import { removeCgroups } from './cgroups.ts'
 import { engineSocketOf, pingEngine } from './engine-socket.ts'
 import { REGISTRY } from './host-services.ts'
 import type { LabNetwork } from './network.ts'
-import { CACHE_DIR, HOST_PATH } from './paths.ts'
-import { hostInit, killAll, labProcesses, markerEnv } from './processes.ts'
+import { CACHE_DIR, HOST_PATH, LABS_DIR } from './paths.ts'
+import { hostInit, initFirst, killAll, labProcesses, markerEnv } from './processes.ts'
 import { run } from './run.ts'
 
 /** Stands where a lab's name stands: its processes and control groups are found like a lab's. */
 export const BUILDER_LAB = '.images'
 const START_MS = 60_000
+const STOP_MS = 10_000
 const NAMESPACES = '--mount --pid --ipc --fork --kill-child=SIGKILL --mount-proc'.split(' ')
 
 /** A running builder; disposing of it stops it. */
@@ -49,7 +50,7 @@ export const proxyEnv = (): Record<string, string> =>
   )
 
 const initScript = (dir: string): string => `set -eu
-mount --make-rprivate /
+for switch in ${LABS_DIR}/*/switch; do umount "$switch" 2>/dev/null || :; done
 cp /etc/resolv.conf ${dir}/resolv.conf
 mount --bind ${dir}/hosts /etc/hosts
 mount --bind ${dir}/data /var/lib/docker
@@ -58,7 +59,9 @@ resolv=$(readlink -f /etc/resolv.conf)
 mount -t tmpfs -o mode=755 tmpfs /run
 [ -L /var/run ] || mount --bind /run /var/run
 [ -e "$resolv" ] || { mkdir -p "$(dirname "$resolv")"; cp ${dir}/resolv.conf "$resolv"; }
-exec tini -- dockerd --bridge=none --iptables=false --ip6tables=false \\
+# Ends with the command that started it, however that ends: then nobody holds our stdin open.
+exec tini -- sh -c '"$@" & engine=$!; exec 3<&0; { cat <&3; kill $engine; } & wait $engine' engine \\
+  dockerd --bridge=none --iptables=false --ip6tables=false \\
   --exec-opt=native.cgroupdriver=cgroupfs --cgroup-parent=/muster-${BUILDER_LAB}.builder \\
   --insecure-registry=${REGISTRY}
 `
@@ -66,7 +69,7 @@ exec tini -- dockerd --bridge=none --iptables=false --ip6tables=false \\
 /** Starts a builder that can push to the registry of a lab. Call with the images' lock held. */
 export const startBuilder = async (network: LabNetwork): Promise<Builder> => {
   const dir = join(CACHE_DIR, 'builder')
-  await stopBuilder()
+  await removeBuilder()
   await mkdir(join(dir, 'data'), { recursive: true })
   await writeFile(
     join(dir, 'hosts'),
@@ -79,7 +82,7 @@ export const startBuilder = async (network: LabNetwork): Promise<Builder> => {
     child = spawn('unshare', [...NAMESPACES, 'sh', join(dir, 'init.sh')], {
       detached: true,
       cwd: '/',
-      stdio: ['ignore', log, log],
+      stdio: ['pipe', log, log],
       env: {
         PATH: HOST_PATH,
         HOME: '/root',
@@ -96,10 +99,11 @@ export const startBuilder = async (network: LabNetwork): Promise<Builder> => {
   for (;;) {
     const pid = hostInit(BUILDER_LAB, 'builder')
     if (pid !== undefined && (await pingEngine(engineSocketOf(pid)))) {
-      return { lab: BUILDER_LAB, pid, [Symbol.asyncDispose]: () => stopBuilder() }
+      return { lab: BUILDER_LAB, pid, [Symbol.asyncDispose]: () => stopBuilder(child, ended) }
     }
     const over = await Promise.race([ended, delay(50, false)])
     if (over || performance.now() > deadline) {
+      await removeBuilder()
       const said = (await readFile(join(dir, 'dockerd.log'), 'utf8')).trim().split('\n').at(-1)
       throw new MusterError('LAB', `The engine that builds images does not start: ${said}`, {
         hint: `Its log is ${dir}/dockerd.log.`,
@@ -108,17 +112,16 @@ export const startBuilder = async (network: LabNetwork): Promise<Builder> => {
   }
 }
 
-/** Asks the builder to end, so that its images are whole on the disk, and clears what is left. */
-const stopBuilder = async (): Promise<void> => {
-  const init = hostInit(BUILDER_LAB, 'builder')
-  if (init !== undefined) {
-    process.kill(init, 'SIGTERM')
-    const deadline = performance.now() + 10_000
-    while (hostInit(BUILDER_LAB, 'builder') === init && performance.now() < deadline) {
-      await delay(20)
-    }
-  }
-  await killAll(labProcesses(BUILDER_LAB))
+/** Lets the engine end, so that its images are whole on the disk, and clears what is left. */
+const stopBuilder = async (child: ChildProcess, ended: Promise<unknown>): Promise<void> => {
+  child.stdin?.end()
+  await Promise.race([ended, delay(STOP_MS)])
+  await removeBuilder()
+}
+
+/** Removes what is left of a builder. Call with the images' lock held. */
+export const removeBuilder = async (): Promise<void> => {
+  await killAll(initFirst(labProcesses(BUILDER_LAB)))
   await removeCgroups(BUILDER_LAB)
 }
 

@@ -11,7 +11,7 @@ import { engineSocketOf, pingEngine } from './engine-socket.ts'
 import { OWN_FOLDERS, hostInitScript, hostsFile, resolvConf } from './host-init.ts'
 import type { LabNetwork } from './network.ts'
 import { HOST_PATH, hostFiles } from './paths.ts'
-import { hostInit, killAll, labProcesses, markerEnv } from './processes.ts'
+import { hostInit, initFirst, killAll, labProcesses, markerEnv } from './processes.ts'
 import type { LabState } from './state.ts'
 import { attach, plugIn, unplug } from './switch.ts'
 
@@ -109,10 +109,6 @@ export const powerOff = async (lab: string, host: string): Promise<void> => {
   await killAll(initFirst(processes))
   await removeCgroups(lab, host)
 }
-
-/** The end of a namespace's first process ends all others: together with it, not one by one. */
-const initFirst = <T extends { init: boolean }>(processes: readonly T[]): T[] =>
-  [...processes].sort((a, b) => Number(b.init) - Number(a.init))
 
 /** Path of the socket of a host's engine, as the machine can open it; undefined if it is off. */
 export const engineSocket = (lab: string, host: string): string | undefined => {

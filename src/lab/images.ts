@@ -8,7 +8,7 @@ import { BASE_IMAGE, BASE_RECIPE, ensureBaseImage } from './base-image.ts'
 import { type Builder, inBuilder, proxyEnv, startBuilder } from './builder.ts'
 import { REGISTRY } from './host-services.ts'
 import type { Lab, OnProgress } from './lab.ts'
-import { takeLock } from './lock.ts'
+import { lockImages } from './lab-lock.ts'
 import { imageDigest } from './registry.ts'
 
 /** An image to have: `name` is `NAME:TAG`, as it comes after the registry; `context` its folder. */
@@ -18,7 +18,6 @@ export interface ImageSource {
 }
 
 const BUILD_MS = 600_000
-const LOCK_MS = 900_000
 
 /**
  * Makes sure that the lab's registry has these images, and the base image, as their folders say now.
@@ -32,10 +31,9 @@ export const ensureImages = async (
 ): Promise<void> => {
   const wanted = await Promise.all(sources.map(withHash))
   if ((await missing(lab, wanted)).length === 0) return
-  await using _lock = await takeLock('images', {
-    timeoutMs: LOCK_MS,
-    onWait: () => onProgress('waiting for another command that builds images'),
-  })
+  await using _lock = await lockImages(() =>
+    onProgress('waiting for another command that builds images'),
+  )
   const left = await missing(lab, wanted)
   if (left.length === 0) return
   onProgress('starting the engine that builds images')

@@ -13,10 +13,9 @@ export const takeLock = async (
   name: string,
   options: { timeoutMs: number; onWait?: () => void },
 ): Promise<AsyncDisposable> => {
-  const path = `\0muster-lock-${name}`
   const deadline = performance.now() + options.timeoutMs
   for (let tries = 0; ; tries++) {
-    const lock = await listen(path)
+    const lock = await tryLock(name)
     if (lock) return lock
     if (tries === 0) options.onWait?.()
     const left = deadline - performance.now()
@@ -27,12 +26,14 @@ export const takeLock = async (
         { hint: 'Wait for it, or end it, and try again.' },
       )
     }
-    await released(path, left)
+    await released(name, left)
   }
 }
 
-/** The lock, or undefined if somebody else listens there. */
-const listen = (path: string): Promise<AsyncDisposable | undefined> =>
+const pathOf = (name: string): string => `\0muster-lock-${name}`
+
+/** The lock, or undefined if somebody else holds it. */
+export const tryLock = (name: string): Promise<AsyncDisposable | undefined> =>
   new Promise((resolve, reject) => {
     const waiters = new Set<Socket>()
     const server = createServer((socket) => {
@@ -45,7 +46,7 @@ const listen = (path: string): Promise<AsyncDisposable | undefined> =>
     server.once('error', (error: NodeJS.ErrnoException) =>
       error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
     )
-    server.listen(path, () =>
+    server.listen(pathOf(name), () =>
       resolve({
         [Symbol.asyncDispose]: () =>
           new Promise<void>((done) => {
@@ -57,9 +58,9 @@ const listen = (path: string): Promise<AsyncDisposable | undefined> =>
   })
 
 /** Resolves when the holder lets go, and after `timeoutMs` at the latest. */
-const released = async (path: string, timeoutMs: number): Promise<void> => {
+const released = async (name: string, timeoutMs: number): Promise<void> => {
   const refused = await new Promise<boolean>((resolve) => {
-    const socket = connect(path)
+    const socket = connect(pathOf(name))
     const timer = setTimeout(() => socket.destroy(), timeoutMs)
     let refused = false
     socket.once('error', () => {

@@ -8,8 +8,11 @@ import { MusterError } from '../base/index.ts'
 
 const MARK = 'MUSTER_LAB_PROCESS'
 
-/** What a process is to its lab: the registry, a helper of a command, or a host's first process. */
-export type Role = 'registry' | 'helper' | `host-${number}` | 'builder'
+/**
+ * What a process is to its lab: the registry, a host's first process, what a command runs to change
+ * something (helper) or only to look (reader).
+ */
+export type Role = 'registry' | 'helper' | 'reader' | `host-${number}` | 'builder'
 
 /** Environment of a process that belongs to a lab. */
 export const markerEnv = (lab: string, role: Role): Record<string, string> => ({
@@ -67,6 +70,10 @@ const readIfThere = (file: string): string => {
 /** The first process of a host, if the host runs. */
 export const hostInit = (lab: string, host: string): number | undefined =>
   labProcesses(lab).find((process) => process.init && process.role === host)?.pid
+
+/** The end of a namespace's first process ends all others: together with it, not one by one. */
+export const initFirst = (processes: readonly LabProcess[]): LabProcess[] =>
+  [...processes].sort((a, b) => Number(b.init) - Number(a.init))
 
 /** SIGKILLs processes and waits until they are gone. */
 export const killAll = async (processes: readonly LabProcess[]): Promise<void> => {

@@ -10,6 +10,7 @@ import { run } from './run.ts'
 const BRIDGE = 'switch'
 /** The switch's end of the cable to the machine. */
 const UPLINK = 'uplink'
+const READ = { role: 'reader' } as const
 
 /** What is plugged into a switch. */
 export interface SwitchState {
@@ -63,7 +64,7 @@ const removeLinks = async (lab: string, network: LabNetwork): Promise<void> => {
 }
 
 const removeMachineLink = async (lab: string, network: LabNetwork): Promise<void> => {
-  const links = Links.parse(JSON.parse(await run(lab, ['ip', '-json', 'link'])))
+  const links = Links.parse(JSON.parse(await run(lab, ['ip', '-json', 'link'], READ)))
   if (links.some((link) => link.ifname === network.machineLink)) {
     await run(lab, ['ip', 'link', 'del', network.machineLink])
   }
@@ -85,7 +86,7 @@ const Links = z.array(z.object({ ifname: z.string(), master: z.string().optional
 
 /** Links in the switch, each with whether it is attached to the bridge. */
 const linksOf = async (lab: string): Promise<Map<string, boolean>> => {
-  const json = await run(lab, inSwitch(lab, ['ip', '-json', 'link']))
+  const json = await run(lab, inSwitch(lab, ['ip', '-json', 'link']), READ)
   return new Map(Links.parse(JSON.parse(json)).map((link) => [link.ifname, link.master === BRIDGE]))
 }
 
@@ -123,6 +124,6 @@ export const unplug = async (lab: string, host: string): Promise<void> => {
 /** Every range of addresses that the machine has or routes to. */
 export const machineRanges = async (lab: string): Promise<Range[]> => {
   const Routes = z.array(z.object({ dst: z.string() }))
-  const json = await run(lab, ['ip', '-json', '-4', 'route', 'show', 'table', 'all'])
+  const json = await run(lab, ['ip', '-json', '-4', 'route', 'show', 'table', 'all'], READ)
   return Routes.parse(JSON.parse(json)).flatMap((route) => parseRange(route.dst) ?? [])
 }
