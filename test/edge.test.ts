@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { until } from '../src/base/index.ts'
 import { type Catalog, emptyCatalog, type Endpoint } from '../src/catalog/index.ts'
@@ -12,9 +12,11 @@ import { Edge, edgeConfig, type EdgeEvent, renderHaproxyConfig } from '../src/ed
 import { parseListening } from '../src/edge/listening.ts'
 import { HaproxyProcess } from './net/haproxy.ts'
 import type { HttpSummary } from './net/client.ts'
-import { type Net, Nets } from './net/namespaces.ts'
+import { type Net, Nets, patience } from './net/namespaces.ts'
 
 const exec = promisify(execFile)
+/** How many of the load's requests may be slow: nobody can say on a machine that is overloaded. */
+const quiet = (requests: number) => (patience() > 2 ? Number.POSITIVE_INFINITY : requests)
 const byId = <T extends { id: string }>(items: T[]) => new Map(items.map((item) => [item.id, item]))
 
 /** A catalog of service `web` (http :80, tcp :90) with these endpoints. */
@@ -156,8 +158,8 @@ describe('an edge with a real HAProxy', () => {
   }
   const url = (path = '/', port = 80) => `http://${host.address}:${port}${path}`
   const curl = (...args: string[]) => client.run('curl', '-sS', '-m', '20', ...args)
-  const load = (path: string, rate: number, seconds: number, method = 'GET') =>
-    client.client('http', url(path), String(rate), String(seconds), method).next<HttpSummary>()
+  const load = (path: string, rate: number, seconds: number) =>
+    client.client('http', url(path), String(rate), String(seconds)).next<HttpSummary>()
 
   it('serves a service, and takes endpoints in and out without a reload', async () => {
     await apply(world([endpoint(b)]))
@@ -170,7 +172,7 @@ describe('an edge with a real HAProxy', () => {
     expect(haproxy.reloads).toBe(0)
     expect(events.filter(({ type }) => /failed/.test(type))).toEqual([])
     const last = events.findLast((event) => event.type === 'applied')
-    expect(last?.latencyMs).toBeLessThan(200)
+    expect(last?.latencyMs).toBeLessThan(100 * patience())
   })
 
   it('tells applications who the client is, whatever the client says itself', async () => {
@@ -245,7 +247,7 @@ describe('an edge with a real HAProxy', () => {
     }
     const result = await running
     expect(result).toMatchObject({ failed: 0 })
-    expect(result.over500).toBe(0)
+    expect(result.over500).toBeLessThanOrEqual(quiet(0))
     expect(haproxy.reloads).toBe(0)
   })
 
@@ -261,7 +263,9 @@ describe('an edge with a real HAProxy', () => {
       expect(edge.status.ports).toContain(100 + n)
       await new Promise((resolve) => setTimeout(resolve, 200))
     }
-    expect(await running).toMatchObject({ failed: 0, over500: 0 })
+    const result = await running
+    expect(result).toMatchObject({ failed: 0 })
+    expect(result.over500).toBeLessThanOrEqual(quiet(0))
     expect(haproxy.reloads).toBe(8)
   })
 
@@ -310,11 +314,11 @@ describe('an edge with a real HAProxy', () => {
     try {
       const result = await running
       expect(result).toMatchObject({ failed: 0 })
-      expect(result.over500).toBeLessThanOrEqual(2)
+      expect(result.over500).toBeLessThanOrEqual(quiet(2))
       for (const answer of await Promise.all(inFlight))
         expect(answer).toMatch(/"name":"c"|"name":"b"/)
       const times = (await Promise.all(inFlight)).map((answer) => Number(answer.split(' ').at(-1)))
-      expect(Math.max(...times)).toBeLessThan(6)
+      expect(Math.max(...times)).toBeLessThan(6 * patience())
     } finally {
       await nets.heal(b)
     }
@@ -336,7 +340,7 @@ describe('an edge with a real HAProxy', () => {
       if (names[index]?.name !== 'b') continue
       const ended = await one.next<{ event: string; at: number }>()
       expect(ended.event).toBe('ended')
-      expect(ended.at - at).toBeLessThan(500)
+      expect(ended.at - at).toBeLessThan(200 * patience())
     }
     await apply(world(both()))
     const again = await Promise.all(
@@ -356,7 +360,7 @@ describe('an edge with a real HAProxy', () => {
       timeoutMs: 5000,
       intervalMs: 20,
     })
-    expect(Date.now() - died).toBeLessThan(1000)
+    expect(Date.now() - died).toBeLessThan(1000 * patience())
     expect(haproxy.pid).not.toBe(pid)
     await until('the edge to notice', () => edge.status.serving, { timeoutMs: 5000 })
     expect(JSON.parse(await curl(url()))).toMatchObject({ name: 'c' })

@@ -69,7 +69,7 @@ export class ContainerRules {
 
   /** Whether something is still to be done. */
   get behind(): boolean {
-    return this.#pendingSince !== null
+    return this.#loop.busy || this.#needed()
   }
 
   want(goal: RulesGoal): void {
@@ -114,9 +114,10 @@ export class ContainerRules {
     await turn(async () => {
       if (!this.#needed()) return
       const startedAt = clock.now()
-      await this.#apply()
-      const endedAt = clock.now()
-      this.#restUntil = endedAt + rest(endedAt - startedAt)
+      await this.#apply().finally(() => {
+        const endedAt = clock.now()
+        this.#restUntil = endedAt + rest(endedAt - startedAt)
+      })
     })
   }
 
@@ -124,6 +125,8 @@ export class ContainerRules {
     const { container, netns, namespace, clock, onEvent } = this.#options
     const { table, dead } = this.#goal
     const cuts = new Map(this.#cuts)
+    const since = this.#pendingSince
+    this.#pendingSince = null
     const vips = new Set(table.services.map((service) => service.vip))
     const added = vips.difference(this.#applied.vips)
     const output = await namespace.program(netns, {
@@ -150,13 +153,10 @@ export class ContainerRules {
     if (plan.sockets.length > 0) {
       onEvent({ type: 'cut', container, connections: plan.sockets.length })
     }
-    if (this.#needed()) {
-      this.#loop.wake()
-      return
+    if (since !== null) {
+      onEvent({ type: 'applied', container, latencyMs: clock.now() - since })
     }
-    const since = this.#pendingSince ?? clock.now()
-    this.#pendingSince = null
-    onEvent({ type: 'applied', container, latencyMs: clock.now() - since })
+    if (this.#needed()) this.#loop.wake()
   }
 }
 

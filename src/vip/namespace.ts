@@ -31,7 +31,7 @@ const CHUNK = 200
  */
 const SYN_SENT_SECONDS = 1
 
-const NFT = 'nft -f - || exit 3'
+const NFT = ['nft', '-f', '-']
 const PREPARE = `echo ${SYN_SENT_SECONDS} > /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent || true`
 const FLOWS = 'conntrack -L 2>/dev/null || exit 4'
 
@@ -56,16 +56,18 @@ export const hostNamespaces: Namespace = {
       throw new MusterError('ENGINE_REFUSED', `${netns} is the host's own network namespace.`)
     }
     const commands = [
-      ...(script === null ? [] : [NFT]),
+      ...(script === null ? [] : [`${NFT.join(' ')} || exit 3`]),
       ...(prepare ? [PREPARE] : []),
       ...(flows ? [FLOWS] : []),
     ]
-    const result = await enter(netns, commands.join('\n'), script ?? '')
+    // The most frequent change is a script alone: one process, no shell.
+    const alone = script !== null && commands.length === 1
+    const result = await enter(netns, alone ? NFT : shell(commands), script ?? '')
     if (result.status === 0) return result.stdout
     if ((await isIn(netns)) === 'missing') return null
     throw new MusterError(
       'ENGINE_REFUSED',
-      `${FAILED[result.status] ?? 'nsenter'} failed in ${netns}: ${result.stderr.trim().slice(0, 500)}`,
+      `${FAILED[result.status] ?? (alone ? 'nft' : 'nsenter')} failed in ${netns}: ${result.stderr.trim().slice(0, 500)}`,
     )
   },
 
@@ -73,7 +75,7 @@ export const hostNamespaces: Namespace = {
     const commands = [...closeCommands(plan), ...plan.forget.map(forgetCommand)]
     if (commands.length === 0 || (await isIn(netns)) !== 'other') return
     // A socket or an entry that has just ended makes the tools fail: nothing is wrong then.
-    await enter(netns, `${commands.map((command) => `${command} || true`).join('\n')}\ntrue`, '')
+    await enter(netns, shell([...commands.map((command) => `${command} || true`), 'true']), '')
   },
 }
 
@@ -106,15 +108,17 @@ const address = (value: string): string => check(value, isIPv4(value))
 const word = (value: string): string => check(value, /^[A-Za-z0-9_]+$/.test(value))
 const number = (value: number): string => check(String(value), Number.isInteger(value))
 
+const shell = (commands: string[]): string[] => ['sh', '-c', commands.join('\n')]
+
 const enter = (
   netns: string,
-  shell: string,
+  command: string[],
   input: string,
 ): Promise<{ status: number; stdout: string; stderr: string }> =>
   new Promise((resolve, reject) => {
     const child = execFile(
       'nsenter',
-      [`--net=${netns}`, 'sh', '-c', shell],
+      [`--net=${netns}`, ...command],
       { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT },
       (error, stdout, stderr) => {
         if (error === null) resolve({ status: 0, stdout, stderr })

@@ -1,6 +1,7 @@
 /** Network namespaces on a bridge, for tests with real kernels and processes but without engines. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { availableParallelism, loadavg } from 'node:os'
 import { createInterface, type Interface } from 'node:readline'
 import { promisify } from 'node:util'
 
@@ -8,6 +9,9 @@ const exec = promisify(execFile)
 const here = new URL('.', import.meta.url).pathname
 /** Namespaces end by themselves if the tests die. */
 const LIFE_SECONDS = 600
+
+/** Time limits are for a machine that has nothing else to do; a busy one gets so many times more. */
+export const patience = (): number => Math.max(1, (loadavg()[0] ?? 0) / availableParallelism())
 
 /** One namespace, kept alive by a process of its own. */
 export class Net {
@@ -145,6 +149,9 @@ export class Nets implements AsyncDisposable {
     await Promise.all([...this.#nets, this.#switch].map((net) => net.end()))
   }
 }
+
+/** A namespace on no bridge. */
+export const lonelyNet = async (): Promise<Net> => new Net('lonely', '', await hold())
 
 const hold = async (): Promise<ChildProcess> => {
   const child = spawn('unshare', ['-n', 'sh', '-c', `echo up; exec sleep ${LIFE_SECONDS}`], {
