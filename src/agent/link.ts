@@ -115,7 +115,7 @@ export class Link implements AsyncDisposable {
     if (connection.silence >= TUNABLES.silence) this.#steadySince = Infinity
     if (connection.stuck) connection.close('too-slow')
     else if (connection.silence > TUNABLES.deadStream) connection.close('silent')
-    else if (connection.quiet > TUNABLES.heartbeat - TUNABLES.tick) connection.write(BEAT)
+    else if (connection.quiet > TUNABLES.heartbeat - TUNABLES.tick / 2) connection.write(BEAT)
   }
 
   async #run(): Promise<void> {

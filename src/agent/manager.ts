@@ -162,7 +162,7 @@ export class Manager implements Disposable {
     for (const { connection } of this.#sessions.values()) {
       if (connection.stuck) connection.close('too-slow')
       else if (connection.silence > TUNABLES.deadStream) connection.close('silent')
-      else if (connection.quiet > TUNABLES.heartbeat - TUNABLES.tick) {
+      else if (connection.quiet > TUNABLES.heartbeat - TUNABLES.tick / 2) {
         if (!connection.congested) connection.write((beat ??= this.#beat()))
       }
     }

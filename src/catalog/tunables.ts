@@ -4,7 +4,7 @@
  *
  * A lost host is out of all routes after
  * `silence` (counted from its last beat, 0 to `heartbeat` before the loss) + `probe` + a push:
- * 0.8 to 1.1 s with these, and the same when the lost host was the manager that was followed,
+ * 0.8 to 1.2 s with these, and the same when the lost host was the manager that was followed,
  * because the others count the silence of the host at the same time.
  */
 export const TUNABLES = {
@@ -23,9 +23,10 @@ export const TUNABLES = {
   deadStream: 5000,
   /** An agent may be this late with its own timers before it stops counting the time: a machine
    * that is stalled must not take its own deafness for the silence of others. */
-  stall: 100,
-  /** The clock that forgives stalls is read this often. */
-  tick: 50,
+  stall: 125,
+  /** How often beats are sent and silence is looked at; half of `heartbeat`, so that beats are in
+   * time. The dearest number of all for a host that idles: each tick wakes the processor. */
+  tick: 125,
   /** After silence that a probe did not answer, a host without an agent is trusted again once Swarm
    * has called it ready and it has answered for this long: longer than Swarm takes to notice. */
   rehabilitation: 20_000,
