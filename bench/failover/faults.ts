@@ -41,7 +41,7 @@ const agentPid = async (scene: Scene): Promise<string> =>
     await on(scene.lab, scene.victim, [
       'sh',
       '-c',
-      "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q 'muster.mjs agent' && echo ${p#/proc/}; done | head -1",
+      "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q 'muster.mjs agen[t]' && echo ${p#/proc/}; done | head -1",
     ])
   ).trim()
 
