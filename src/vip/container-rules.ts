@@ -105,7 +105,7 @@ export class ContainerRules {
   }
 
   async #work(): Promise<void> {
-    const { clock, turn, rest } = this.#options
+    const { container, clock, turn, rest, onEvent } = this.#options
     const early = this.#restUntil - clock.now()
     if (early > 0 && this.#cuts.size === 0) {
       this.#loop.wakeIn(early)
@@ -113,20 +113,28 @@ export class ContainerRules {
     }
     await turn(async () => {
       if (!this.#needed()) return
+      const since = this.#pendingSince
+      this.#pendingSince = null
       const startedAt = clock.now()
-      await this.#apply().finally(() => {
+      let applied = false
+      try {
+        applied = await this.#apply()
+      } finally {
         const endedAt = clock.now()
         this.#restUntil = endedAt + rest(endedAt - startedAt)
-      })
+        if (!applied) this.#pendingSince = since
+      }
+      if (applied && since !== null) {
+        onEvent({ type: 'applied', container, latencyMs: clock.now() - since })
+      }
     })
   }
 
-  async #apply(): Promise<void> {
+  /** False when there is no namespace to apply it to. */
+  async #apply(): Promise<boolean> {
     const { container, netns, namespace, clock, onEvent } = this.#options
     const { table, dead } = this.#goal
     const cuts = new Map(this.#cuts)
-    const since = this.#pendingSince
-    this.#pendingSince = null
     const vips = new Set(table.services.map((service) => service.vip))
     const added = vips.difference(this.#applied.vips)
     const output = await namespace.program(netns, {
@@ -139,7 +147,7 @@ export class ContainerRules {
       this.#applied = nothingApplied
       this.#prepared = false
       this.#loop.wakeIn(T.missingRetry)
-      return
+      return false
     }
     this.#prepared = true
     this.#applied = { key: JSON.stringify(table), vips, dead }
@@ -153,10 +161,8 @@ export class ContainerRules {
     if (plan.sockets.length > 0) {
       onEvent({ type: 'cut', container, connections: plan.sockets.length })
     }
-    if (since !== null) {
-      onEvent({ type: 'applied', container, latencyMs: clock.now() - since })
-    }
     if (this.#needed()) this.#loop.wake()
+    return true
   }
 }
 
