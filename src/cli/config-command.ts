@@ -81,6 +81,7 @@ const typed = async (
   if (result.errors) return refuse(result.errors)
   const { stack } = result
   process.stderr.write(renderErrors(stack.warnings).replaceAll(/^(?=\S)/gm, 'warning: '))
+  if (options.check) return undefined
   if (options.services) return lines(Object.keys(stack.services))
   if (options.images)
     return lines(

@@ -34,12 +34,19 @@ const secretTarget: Change = (node) => {
 
 const deviceCount: Change = (node) => (get(node, 'device_ids') ? node : set('count', -1)(node))
 
+/** `dns: ${UNSET}` asks for no server, not for one without an address. */
+const withoutEmpty: Change = (node) =>
+  node.kind === 'list'
+    ? mapItems(node, (item) => (isNull(item) || stringOf(item) === '' ? undefined : item))
+    : node
+
 /** The values that the specification gives to what nobody wrote. */
 export const withDefaults: Change = field(
   'services',
   each(
     chain(
       field('build', set('context', '.')),
+      field('dns', withoutEmpty),
       field('secrets', each(secretTarget)),
       field('ports', each(chain(set('protocol', 'tcp'), set('mode', 'ingress')))),
       field('gpus', each(deviceCount)),

@@ -16,10 +16,15 @@ import type {
   Volume,
 } from './model.ts'
 import { get, map, stringOf, toPlain, withKey, type MapNode, type Node } from './node.ts'
-import { parseYaml } from './parse.ts'
 import { inOrder, Problems } from './problems.ts'
 import { findFiles, normalizeProjectName, PROJECT_NAME_RULE } from './project-files.ts'
-import { CONTENT_KEY, readFiles, resolveEnvironment, type Reading } from './read-project.ts'
+import {
+  CONTENT_KEY,
+  parsedDocuments,
+  readFiles,
+  resolveEnvironment,
+  type Reading,
+} from './read-project.ts'
 import { resolvePaths } from './resolve-paths.ts'
 import { selectServices } from './select.ts'
 import { resolveServiceFiles } from './service-files.ts'
@@ -245,8 +250,8 @@ const projectName = (
   }
   let written: string | undefined
   for (const source of sources) {
-    const documents = parseYaml(source, new Problems())
-    for (const document of documents) written = stringOf(get(document, 'name')) || written
+    for (const document of parsedDocuments(source, reading))
+      written = stringOf(get(document, 'name')) || written
   }
   if (written !== undefined && reading.interpolate)
     written = substitute(written, (name) => environment.get(name)).text

@@ -235,7 +235,7 @@ const uniqueItems = (node: ListNode, keyOf: KeyOf): ListNode => {
 export const withoutTags = (node: Node): Node | undefined => {
   if (node.tag === 'reset') return undefined
   const { tag, ...rest } = node
-  const bare: Node = tag ? (rest as Node) : node
+  const bare: Node = tag ? rest : node
   if (bare.kind === 'map') return mapValues(bare, withoutTags)
   if (bare.kind === 'list') return mapItems(bare, withoutTags)
   return bare

@@ -74,14 +74,16 @@ export const mapValues = (
   node: MapNode,
   change: (value: Node, key: string) => Node | undefined,
 ): MapNode => {
-  let same = true
-  const entries = new Map<string, Entry>()
+  // Most maps stay as they are: copy only when one changes.
+  let entries: Map<string, Entry> | undefined
   for (const [key, entry] of node.entries) {
     const value = change(entry.value, key)
-    if (value) entries.set(key, value === entry.value ? entry : { ...entry, value })
-    if (value !== entry.value) same = false
+    if (value === entry.value) continue
+    entries ??= new Map(node.entries)
+    if (value) entries.set(key, { ...entry, value })
+    else entries.delete(key)
   }
-  return same ? node : { ...node, entries }
+  return entries ? { ...node, entries } : node
 }
 
 /** The same list with every item replaced; undefined takes the item away. */
@@ -89,10 +91,13 @@ export const mapItems = (
   node: ListNode,
   change: (item: Node, index: number) => Node | undefined,
 ): ListNode => {
-  const items = node.items.map(change).filter((item) => item !== undefined)
-  const same =
-    items.length === node.items.length && items.every((item, i) => item === node.items[i])
-  return same ? node : { ...node, items }
+  let items: Node[] | undefined
+  for (const [index, item] of node.items.entries()) {
+    const value = change(item, index)
+    if (value !== item) items ??= node.items.slice(0, index)
+    if (value) items?.push(value)
+  }
+  return items ? { ...node, items } : node
 }
 
 export const isNull = (node: Node | undefined): boolean =>

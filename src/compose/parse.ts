@@ -127,7 +127,7 @@ class Reader {
   readonly #problems: Problems
   /** Anchors whose values are being read: an alias to one of them is a cycle. */
   readonly #open = new Set<ParsedNode>()
-  #anchors: Map<string, ParsedNode> | undefined
+  #anchors: Map<string, ParsedNode[]> | undefined
   #nodes = 0
   #fromAliases = 0
   #aliasDepth = 0
@@ -146,8 +146,8 @@ class Reader {
     if (isAlias(node)) return this.#alias(node, path)
     this.#open.add(node)
     try {
-      if (isMap(node)) return this.#map(node as YAMLMap.Parsed, path)
-      if (isSeq(node)) return this.#list(node as YAMLSeq.Parsed, path)
+      if (isMap(node)) return this.#map(node, path)
+      if (isSeq(node)) return this.#list(node, path)
       if (isScalar(node)) return this.#scalar(node, path)
       return undefined
     } finally {
@@ -209,29 +209,14 @@ class Reader {
 
   /** The last anchor of that name before the alias, as YAML says. */
   #resolve(name: string, alias: ParsedNode): ParsedNode | undefined {
-    this.#anchors ??= new Map()
-    const known = this.#anchors.get(`${name} ${alias.range[0]}`)
-    if (known) return known
-    let found: ParsedNode | undefined
-    const visit = (node: ParsedNode | null | undefined): void => {
-      if (!node || node.range[0] > alias.range[0]) return
-      if ('anchor' in node && node.anchor === name) found = node
-      if (isMap(node)) {
-        for (const pair of (node as YAMLMap.Parsed).items) {
-          visit(pair.key)
-          visit(pair.value)
-        }
-      } else if (isSeq(node)) for (const item of (node as YAMLSeq.Parsed).items) visit(item)
-    }
-    visit(this.#document.contents)
-    if (found) this.#anchors.set(`${name} ${alias.range[0]}`, found)
-    return found
+    this.#anchors ??= anchorsIn(this.#document.contents)
+    return this.#anchors.get(name)?.findLast((node) => node.range[0] < alias.range[0])
   }
 
   #list(node: YAMLSeq.Parsed, path: ModelPath): Node {
     const items: Node[] = []
     for (const [index, item] of node.items.entries()) {
-      const value = this.read(item as ParsedNode, [...path, index])
+      const value = this.read(item, [...path, index])
       if (value && value.tag !== 'reset') items.push(value)
     }
     return tagged(list(items, this.#place(node)), node.tag)
@@ -314,6 +299,21 @@ class Reader {
     }
     return scalar(text, place)
   }
+}
+
+/** All nodes with an anchor, by its name, in the order of the file. */
+const anchorsIn = (contents: ParsedNode | null): Map<string, ParsedNode[]> => {
+  const anchors = new Map<string, ParsedNode[]>()
+  const queue: (ParsedNode | null)[] = [contents]
+  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    if (!node) continue
+    if ('anchor' in node && node.anchor !== undefined)
+      anchors.set(node.anchor, [...(anchors.get(node.anchor) ?? []), node])
+    // Pushed back to front, so that they are taken in order.
+    if (isMap(node)) for (const pair of node.items.toReversed()) queue.push(pair.value, pair.key)
+    else if (isSeq(node)) queue.push(...node.items.toReversed())
+  }
+  return anchors
 }
 
 const isPlain = (node: ParsedNode | null): boolean =>

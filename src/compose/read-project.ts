@@ -36,7 +36,7 @@ export interface Reading {
   interpolate: boolean
   /** Files already read, by path: one that is extended often is parsed once. */
   sources: Map<string, Promise<ReadResult>>
-  parsed: Map<string, readonly Node[]>
+  parsed: Map<SourceFile, readonly Node[]>
 }
 
 /** A file and the files around it. */
@@ -65,16 +65,18 @@ export const readFiles = async (
   return merged
 }
 
+/** The documents of a file as they are written; it is parsed once, its problems are told once. */
+export const parsedDocuments = (source: SourceFile, reading: Reading): readonly Node[] => {
+  const known = reading.parsed.get(source) ?? parseYaml(source, reading.problems)
+  reading.parsed.set(source, known)
+  return known
+}
+
 /** The documents of a file in canonical form; what is wrong in them is reported and left out. */
 const readDocuments = (source: SourceFile, scope: Scope, reading: Reading): Node[] => {
   const { problems } = reading
-  let documents = reading.parsed.get(source.path)
-  if (!documents || source.path === '') {
-    documents = parseYaml(source, problems)
-    reading.parsed.set(source.path, documents)
-  }
   const lookup = (name: string): string | undefined => scope.environment.get(name)
-  return documents.flatMap((document) => {
+  return parsedDocuments(source, reading).flatMap((document) => {
     if (isNull(document)) return []
     if (document.kind !== 'map') {
       problems.error([], `expected a map with "services:", got ${describe(document)}`, document)

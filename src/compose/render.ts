@@ -1,4 +1,3 @@
-import { stringify } from 'yaml'
 import type { ComposeError, Config, Stack } from './model.ts'
 import type { Field, Shape } from './shape.ts'
 import {
@@ -10,6 +9,7 @@ import {
   volumeShape,
 } from './shapes.ts'
 import { formatDuration, formatMode } from './units.ts'
+import { yamlText } from './yaml-text.ts'
 
 export type Format = 'json' | 'yaml'
 
@@ -54,14 +54,7 @@ export const renderStack = (stack: Stack, format: Format): string =>
 
 /** Any plain data in one of the two formats. */
 export const renderPlain = (data: unknown, format: Format): string =>
-  format === 'json'
-    ? `${JSON.stringify(data, null, 2)}\n`
-    : stringify(data, {
-        lineWidth: 0,
-        aliasDuplicateObjects: false,
-        version: '1.1',
-        defaultStringType: 'PLAIN',
-      })
+  format === 'json' ? `${JSON.stringify(data, null, 2)}\n` : yamlText(data)
 
 const encode = (value: unknown, shape: Shape, format: Format): unknown => {
   switch (shape.is) {

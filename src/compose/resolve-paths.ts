@@ -101,10 +101,10 @@ const isWindows = (path: string): boolean => /^[a-zA-Z]:[\\/]/.test(path) || pat
 
 /** A build context that is no folder: a URL, another service, a git address. */
 export const isRemoteContext = (path: string): boolean =>
-  path.includes('://') || path.startsWith('service:') || /^git@/.test(path)
+  path.includes('://') || path.startsWith('service:') || path.startsWith('git@')
 
 /** `github.com/user/repository`: a repository, unless there is a folder of that name. */
-const looksRemote = (path: string): boolean => /^github\.com\//.test(path)
+const looksRemote = (path: string): boolean => path.startsWith('github.com/')
 
 /** A file for `include` or `extends` that has to be fetched. */
 export const isRemoteFile = (path: string): boolean =>

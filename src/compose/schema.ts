@@ -37,13 +37,32 @@ interface Issue {
   hint?: string | undefined
 }
 
+/** A schema made ready: references followed, patterns compiled. */
+interface Rule {
+  schema: Schema
+  types: readonly string[]
+  branches: readonly Rule[] | undefined
+  pattern: RegExp | undefined
+  properties: ReadonlyMap<string, Rule>
+  patterns: readonly { regexp: RegExp; rule: Rule }[]
+  items: Rule | undefined
+}
+
+/** One walk over one tree. */
+interface Walk {
+  extent: Extent
+  issues: Issue[]
+  /** Keys from the root to here. */
+  path: (string | number)[]
+}
+
 /**
  * Checks nodes against a schema, straight on the tree: a general validator would need plain data,
  * 150 ms to compile the schema, and answers a wrong item of a `oneOf` with an error for each branch.
  */
 export class SchemaValidator {
   readonly #root: Schema
-  readonly #patterns = new Map<string, RegExp>()
+  readonly #rules = new Map<Schema, Rule>()
 
   constructor(root: Schema) {
     this.#root = root
@@ -51,7 +70,9 @@ export class SchemaValidator {
 
   /** Tells what is wrong, and returns the tree without it. */
   check(node: Node, extent: Extent, problems: Problems): { node: Node | undefined; ok: boolean } {
-    const issues = this.#issues(node, this.#root, [], extent, undefined)
+    const walk: Walk = { extent, issues: [], path: [] }
+    this.#visit(node, this.#rule(this.#root), walk, undefined)
+    const { issues } = walk
     for (const { path, shownPath, message, where, hint } of issues)
       problems.error(shownPath, message, where, hint, path)
     return {
@@ -65,142 +86,142 @@ export class SchemaValidator {
 
   /** True if a file this validator accepts would be accepted by any JSON Schema validator. */
   accepts(node: Node): boolean {
-    return this.#issues(node, this.#root, [], 'whole', undefined).length === 0
+    const walk: Walk = { extent: 'whole', issues: [], path: [] }
+    this.#visit(node, this.#rule(this.#root), walk, undefined)
+    return walk.issues.length === 0
   }
 
-  #resolve(schema: Schema): Schema {
-    if (schema.$ref === undefined) return schema
-    return this.#root.definitions?.[schema.$ref.slice('#/definitions/'.length)] ?? {}
+  /** Made when it is first needed: few files use more than a fifth of the specification. */
+  #rule(given: Schema): Rule {
+    const known = this.#rules.get(given)
+    if (known) return known
+    const schema =
+      given.$ref === undefined
+        ? given
+        : (this.#root.definitions?.[given.$ref.slice('#/definitions/'.length)] ?? {})
+    const properties = new Map<string, Rule>()
+    const patterns: { regexp: RegExp; rule: Rule }[] = []
+    const rule: Rule = {
+      schema,
+      types: typesOf(schema),
+      branches: schema.oneOf?.map((branch) => this.#rule(branch)),
+      pattern: schema.pattern === undefined ? undefined : new RegExp(schema.pattern, 'u'),
+      properties,
+      patterns,
+      items: schema.items && this.#rule(schema.items),
+    }
+    this.#rules.set(given, rule)
+    for (const [key, sub] of Object.entries(schema.properties ?? {}))
+      properties.set(key, this.#rule(sub))
+    for (const [pattern, sub] of Object.entries(schema.patternProperties ?? {}))
+      patterns.push({ regexp: new RegExp(pattern, 'u'), rule: this.#rule(sub) })
+    return rule
   }
 
-  #regexp(pattern: string): RegExp {
-    let regexp = this.#patterns.get(pattern)
-    if (!regexp) this.#patterns.set(pattern, (regexp = new RegExp(pattern, 'u')))
-    return regexp
-  }
-
-  #issues(node: Node, given: Schema, path: ModelPath, extent: Extent, where: Where): Issue[] {
-    const schema = this.#resolve(given)
-    if (node.tag === 'reset') return []
-    if (extent === 'part' && node.kind === 'scalar' && node.value === null && path.length > 1)
-      return []
-    if (schema.oneOf) return this.#oneOf(node, schema.oneOf, path, extent, where)
-    const issue = (message: string, hint?: string): Issue[] => [
-      { path, shownPath: path, message, where: where ?? node, hint },
-    ]
-    const types = typesOf(schema)
+  #visit(node: Node, rule: Rule, walk: Walk, where: Where): void {
+    const { schema, types } = rule
+    if (node.tag === 'reset') return
+    const isNothing = node.kind === 'scalar' && node.value === null
+    if (isNothing && walk.extent === 'part' && walk.path.length > 1) return
+    if (rule.branches) {
+      this.#oneOf(node, rule.branches, walk, where)
+      return
+    }
     if (types.length > 0 && !types.some((type) => isType(node, type)))
-      return issue(`expected ${typeWords(types)}, got ${describe(node)}`, quoteHint(node, types))
+      return wrongType(walk, node, types, where)
     if (schema.enum && !schema.enum.includes(String(toPlain(node)))) {
       const allowed = oneOfWords(schema.enum.map((value) => JSON.stringify(value)))
-      return issue(
-        `expected ${allowed}, got ${describe(node)}`,
-        didYouMean(String(toPlain(node)), schema.enum),
-      )
+      const hint = didYouMean(String(toPlain(node)), schema.enum)
+      return complain(walk, `expected ${allowed}, got ${describe(node)}`, where ?? node, hint)
     }
-    if (node.kind === 'scalar') {
-      const { value } = node
-      if (typeof value === 'string' && schema.pattern && !this.#regexp(schema.pattern).test(value))
-        return issue(`${JSON.stringify(value)} does not look like ${patternWords(schema.pattern)}`)
-      if (typeof value === 'number' && schema.minimum !== undefined && value < schema.minimum)
-        return issue(`expected ${schema.minimum} or more, got ${value}`)
-      if (typeof value === 'number' && schema.maximum !== undefined && value > schema.maximum)
-        return issue(`expected ${schema.maximum} or less, got ${value}`)
-      return []
-    }
-    if (node.kind === 'list') {
-      const items = schema.items
-      const found = items
-        ? node.items.flatMap((item, i) =>
-            this.#issues(item, items, [...path, i], extent, undefined),
-          )
-        : []
-      return schema.uniqueItems && extent === 'whole'
-        ? [...found, ...repeats(node.items, path)]
-        : found
-    }
-    return this.#mapIssues(node, schema, path, extent, where)
+    if (node.kind === 'scalar') return this.#scalar(node.value, rule, walk, where ?? node)
+    if (node.kind === 'map') return this.#map(node, rule, walk, where)
+    if (rule.items)
+      for (const [index, item] of node.items.entries()) {
+        walk.path.push(index)
+        this.#visit(item, rule.items, walk, undefined)
+        walk.path.pop()
+      }
+    if (schema.uniqueItems && walk.extent === 'whole') repeats(node.items, walk)
   }
 
-  #mapIssues(
-    node: MapNode,
-    schema: Schema,
-    path: ModelPath,
-    extent: Extent,
-    where: Where,
-  ): Issue[] {
-    const issues: Issue[] = []
-    for (const [key, { key: place, value }] of node.entries) {
-      const at = { at: value.at ?? place, key: place }
-      const schemas = [
-        schema.properties?.[key],
-        ...Object.entries(schema.patternProperties ?? {})
-          .filter(([pattern]) => this.#regexp(pattern).test(key))
-          .map(([, sub]) => sub),
-      ].filter((sub) => sub !== undefined)
-      for (const sub of schemas)
-        issues.push(...this.#issues(value, sub, [...path, key], extent, at))
-      if (schemas.length === 0 && schema.additionalProperties === false)
-        issues.push({
-          path: [...path, key],
-          shownPath: path,
-          message: this.#unknownKey(key, schema, path),
-          where: place ?? value,
-          hint: unknownKeyHint(key, schema, path, node),
+  #scalar(value: unknown, { schema, pattern }: Rule, walk: Walk, where: Where): void {
+    if (typeof value === 'string' && pattern && !pattern.test(value))
+      complain(
+        walk,
+        `${JSON.stringify(value)} does not look like ${patternWords(pattern.source)}`,
+        where,
+      )
+    if (typeof value !== 'number') return
+    if (schema.minimum !== undefined && value < schema.minimum)
+      complain(walk, `expected ${schema.minimum} or more, got ${value}`, where)
+    if (schema.maximum !== undefined && value > schema.maximum)
+      complain(walk, `expected ${schema.maximum} or less, got ${value}`, where)
+  }
+
+  #map(node: MapNode, rule: Rule, walk: Walk, where: Where): void {
+    const { schema } = rule
+    for (const [key, entry] of node.entries) {
+      walk.path.push(key)
+      let known = false
+      const visit = (sub: Rule): void => {
+        known = true
+        this.#visit(entry.value, sub, walk, { at: entry.value.at ?? entry.key, key: entry.key })
+      }
+      const property = rule.properties.get(key)
+      if (property) visit(property)
+      for (const { regexp, rule: sub } of rule.patterns) if (regexp.test(key)) visit(sub)
+      walk.path.pop()
+      if (!known && schema.additionalProperties === false)
+        walk.issues.push({
+          path: [...walk.path, key],
+          shownPath: [...walk.path],
+          message: unknownKey(key, schema, walk.path),
+          where: entry.key ?? entry.value,
+          hint: unknownKeyHint(key, schema, walk.path, entry.value),
         })
     }
-    if (extent === 'whole')
+    if (walk.extent === 'whole')
       for (const key of schema.required ?? [])
-        if (!node.entries.has(key))
-          issues.push({
-            path,
-            shownPath: path,
-            message: `"${key}" is missing`,
-            where: where ?? node,
-          })
-    return issues
-  }
-
-  #unknownKey(key: string, schema: Schema, path: ModelPath): string {
-    if (schema.properties) return `unknown key "${key}"`
-    const kind = path.length === 1 ? `name "${key}"` : `key "${key}"`
-    const [pattern] = Object.keys(schema.patternProperties ?? {})
-    return pattern === undefined
-      ? `unknown key "${key}"`
-      : `the ${kind} does not look like ${patternWords(pattern)}`
+        if (!node.entries.has(key)) complain(walk, `"${key}" is missing`, where ?? node)
   }
 
   /** Of several forms, complains about the one that was meant. */
-  #oneOf(
-    node: Node,
-    branches: readonly Schema[],
-    path: ModelPath,
-    extent: Extent,
-    where: Where,
-  ): Issue[] {
+  #oneOf(node: Node, branches: readonly Rule[], walk: Walk, where: Where): void {
     let best: Issue[] | undefined
     const types: string[] = []
-    for (const given of branches) {
-      const branch = this.#resolve(given)
-      const nested = branch.oneOf?.map((sub) => this.#resolve(sub)) ?? [branch]
-      types.push(...nested.flatMap(typesOf))
-      const issues = this.#issues(node, branch, path, extent, where)
-      if (issues.length === 0) return []
-      const meant = nested.some((sub) => typesOf(sub).some((type) => isType(node, type)))
-      if (meant && (!best || issues.length < best.length)) best = issues
+    for (const branch of branches) {
+      const forms = branch.branches ?? [branch]
+      const meant = forms.some((form) => form.types.some((type) => isType(node, type)))
+      for (const form of forms) types.push(...form.types)
+      const found: Issue[] = []
+      this.#visit(node, branch, { ...walk, issues: found }, where)
+      if (found.length === 0) return
+      if (meant && (!best || found.length < best.length)) best = found
     }
-    return (
-      best ?? [
-        {
-          path,
-          shownPath: path,
-          message: `expected ${typeWords(types)}, got ${describe(node)}`,
-          where: where ?? node,
-          hint: quoteHint(node, types),
-        },
-      ]
-    )
+    if (best) walk.issues.push(...best)
+    else wrongType(walk, node, types, where)
   }
+}
+
+const complain = (walk: Walk, message: string, where: Where, hint?: string): void => {
+  const path = [...walk.path]
+  walk.issues.push({ path, shownPath: path, message, where, hint })
+}
+
+const wrongType = (walk: Walk, node: Node, types: readonly string[], where: Where): void =>
+  complain(
+    walk,
+    `expected ${typeWords(types)}, got ${describe(node)}`,
+    where ?? node,
+    quoteHint(node, types),
+  )
+
+const unknownKey = (key: string, schema: Schema, path: ModelPath): string => {
+  const [pattern] = Object.keys(schema.patternProperties ?? {})
+  if (schema.properties || pattern === undefined) return `unknown key "${key}"`
+  const kind = path.length === 1 ? 'name' : 'key'
+  return `the ${kind} "${key}" does not look like ${patternWords(pattern)}`
 }
 
 const typesOf = (schema: Schema): string[] =>
@@ -266,33 +287,29 @@ const unknownKeyHint = (
   key: string,
   schema: Schema,
   path: ModelPath,
-  node: MapNode,
+  value: Node,
 ): string | undefined => {
   const known = Object.keys(schema.properties ?? {})
   const hint = didYouMean(key, known)
   if (hint !== undefined || path.length > 0) return hint
-  const value = node.entries.get(key)?.value
-  const isService = value?.kind === 'map' && ['image', 'build'].some((k) => value.entries.has(k))
+  const isService = value.kind === 'map' && ['image', 'build'].some((k) => value.entries.has(k))
   return isService ? 'Services go under "services:" (this looks like a version 1 file).' : undefined
 }
 
 /** Items that say the same as an earlier one. */
-const repeats = (items: readonly Node[], path: ModelPath): Issue[] => {
+const repeats = (items: readonly Node[], walk: Walk): void => {
+  if (items.length < 2) return
   const seen = new Map<string, number>()
-  const issues: Issue[] = []
   for (const [index, item] of items.entries()) {
     const id = JSON.stringify(toPlain(item))
     const first = seen.get(id)
     if (first === undefined) seen.set(id, index)
-    else
-      issues.push({
-        path: [...path, index],
-        shownPath: [...path, index],
-        message: `the same as item ${first}: ${describe(item)}`,
-        where: item,
-      })
+    else {
+      walk.path.push(index)
+      complain(walk, `the same as item ${first}: ${describe(item)}`, item)
+      walk.path.pop()
+    }
   }
-  return issues
 }
 
 /** The tree without what is at these paths. */
