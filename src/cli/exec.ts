@@ -11,7 +11,7 @@ export const exec = async (
   options: ExecOptions,
 ): Promise<void> => {
   const task = await findTask(name)
-  const terminal = process.stdin.isTTY && process.stdout.isTTY
+  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true
   const tty = options.tty && terminal
   const session = await connectAgent().exec({
     host: task.NodeID ?? '',
@@ -19,7 +19,7 @@ export const exec = async (
     command,
     tty,
     // A pipe is passed on too, as `docker compose exec -T` does; a closed input is not waited for.
-    stdin: tty || options.interactive === true || !process.stdin.isTTY,
+    stdin: tty || options.interactive === true || process.stdin.isTTY !== true,
     env: options.env,
     user: options.user ?? null,
     workingDir: options.workdir ?? null,

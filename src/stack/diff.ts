@@ -35,7 +35,10 @@ export const diffSpecs = (before: Canonical, after: Canonical): SpecDiff => {
     return sameCanonical(old, now) ? [] : say(name, old, now)
   })
   const rest = otherChanges(before, after)
-  const task = (spec: Canonical) => ({ ...(get(spec, 'TaskTemplate') as object), Placement: null })
+  const task = (spec: Canonical) => {
+    const { Placement: _, ...rest } = (get(spec, 'TaskTemplate') ?? {}) as { Placement?: unknown }
+    return rest
+  }
   const replacesTasks =
     !sameCanonical(task(before), task(after)) ||
     !sameCanonical(get(before, 'EndpointSpec'), get(after, 'EndpointSpec'))

@@ -34,7 +34,8 @@ export interface SpecOptions {
 export type SpecResult = { desired: DesiredStack; problems: [] } | { problems: Problem[] }
 
 /** What a Compose project wants to exist in the cluster. Pure. */
-export const toDesired = (stack: Stack, options: SpecOptions): SpecResult => {
+export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
+  const stack = withDefaultNetwork(written)
   const problems: Problem[] = []
   const musters = new Map(
     Object.entries(stack.services).map(([key, service]) => [
@@ -63,6 +64,19 @@ export const toDesired = (stack: Stack, options: SpecOptions): SpecResult => {
   if (problems.length > 0) return { problems }
   return { desired: { name: stack.name, networks, files, services, notes }, problems: [] }
 }
+
+/** Modes of one machine whose meaning here is the network that every service gets. */
+const ORDINARY_MODES = new Set(['bridge', 'default'])
+
+const withDefaultNetwork = (stack: Stack): Stack =>
+  stack.networks.default === undefined &&
+  Object.values(stack.services).some((each) => ORDINARY_MODES.has(each.network_mode ?? ''))
+    ? {
+        ...stack,
+        locate: (path) => stack.locate(path),
+        networks: { ...stack.networks, default: { name: `${stack.name}_default` } },
+      }
+    : stack
 
 interface Shared {
   stack: Stack
@@ -181,6 +195,8 @@ type Attachment = NonNullable<SwarmTaskTemplate['Networks']>[number]
 
 const attachments = (key: string, service: Service, shared: Shared): Attachment[] => {
   if (service.network_mode === 'host') return [{ Target: 'host' }]
+  // Any other mode is refused by the table of keys.
+  if (service.network_mode !== undefined && !ORDINARY_MODES.has(service.network_mode)) return []
   const networks = Object.entries(service.networks ?? {})
   const wanted: [string, ServiceNetwork | undefined][] =
     networks.length > 0 ? networks : [['default', undefined]]

@@ -1,5 +1,6 @@
 import { LABEL } from '../base/index.ts'
-import type { Service, Task } from '../engine/index.ts'
+import type { Service, Task, TaskSpec } from '../engine/index.ts'
+import { canonicalSpec } from './canonical.ts'
 import { isJob } from './deploy-spec.ts'
 
 /** True if Swarm wants the task to run (or to be ready to). */
@@ -10,11 +11,18 @@ export const isWanted = (task: Task): boolean =>
 export const hasFailed = (task: Task): boolean =>
   task.Status?.State === 'failed' || task.Status?.State === 'rejected'
 
-/** What decides whether Swarm would replace the task: everything but where it may run. */
-const replacing = (template: unknown): string => {
-  const { Placement: _, ...rest } = (template ?? {}) as { Placement?: unknown }
-  return JSON.stringify(rest)
+/**
+ * What decides whether Swarm would replace a task: everything but where it may run. Tasks and
+ * services give back the same template with different defaults in it.
+ */
+const replacing = (template: TaskSpec | undefined): string => {
+  const spec = { Name: '', TaskTemplate: template ?? {} }
+  const { TaskTemplate: plain = {} } = canonicalSpec(spec, { networks: NO_NAMES })
+  const { Placement: _, ...rest } = plain as { Placement?: unknown }
+  return `${template?.ForceUpdate ?? 0} ${JSON.stringify(rest)}`
 }
+
+const NO_NAMES: ReadonlyMap<string, string> = new Map()
 
 /** True if the task was made from the service's spec as it is now. */
 export const isCurrent = (task: Task, service: Service): boolean => {
