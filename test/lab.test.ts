@@ -79,7 +79,9 @@ const traces = (lab: string): string[] => {
       }
     }
   }
-  if (existsSync(`/var/lib/muster-labs/${lab}`)) found.push('its folder')
+  for (const folder of [lab, `.${lab}.removing`]) {
+    if (existsSync(`/var/lib/muster-labs/${folder}`)) found.push(`folder ${folder}`)
+  }
   return found
 }
 
@@ -349,11 +351,16 @@ describe('a lab whose machine was restarted', () => {
       timeoutMs: 5000,
     })
 
-    const again = await labUp({ name, agent: false })
+    const again = await labUp({ name, hosts: 2, agent: false })
     expect(again.hosts).toEqual(lab.hosts)
     expect(again.network.subnet).toBe(lab.network.subnet)
     expect(await said(again, 'host-2', 'docker', 'volume', 'ls', '-q')).toBe('kept')
-    await again.down()
+
+    // And when its record is lost it is made anew.
+    writeFileSync(`/var/lib/muster-labs/${name}/lab.json`, '{')
+    const anew = await labUp({ name, hosts: 2, agent: false })
+    expect(await said(anew, 'host-2', 'docker', 'volume', 'ls', '-q')).toBe('')
+    await anew.down()
     expect(traces(name)).toEqual([])
   })
 })

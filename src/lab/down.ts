@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
 import { MusterError } from '../base/index.ts'
 import { removeBuilder } from './builder.ts'
 import { removeCgroups } from './cgroups.ts'
@@ -13,6 +15,8 @@ import { run } from './run.ts'
 import { labNames, loadState } from './state.ts'
 import { removeSwitch } from './switch.ts'
 
+const REMOVE_MS = 300_000
+
 /**
  * Removes a lab and everything it left, whatever state it is in; false if there was nothing. With
  * `purge` also the images that were made, if no other lab is there.
@@ -24,15 +28,7 @@ export const labDown = async (
   checkLabName(name)
   const onProgress = options.onProgress ?? (() => undefined)
   await using _lock = await lockLab(name, onProgress)
-  const existed = labNames().includes(name)
-  const state = loadState(name)
-  const processes = labProcesses(name).filter((process) => process.role !== 'reader')
-  if (processes.length > 0) onProgress('ending its processes')
-  await killAll(initFirst(processes))
-  onProgress('removing its network and files')
-  await removeSwitch(name, state && labNetwork(state.octet))
-  await removeCgroups(name)
-  await run(name, ['rm', '-rf', '--one-file-system', labFiles(name).dir], { timeoutMs: 120_000 })
+  const existed = await removeLab(name, onProgress)
   await clearBuilder()
   await using _all = await lockAllLabs()
   const others = labNames()
@@ -44,9 +40,31 @@ export const labDown = async (
   }
   if (options.purge) {
     await using _images = await lockImages()
-    await run(name, ['rm', '-rf', '--one-file-system', CACHE_DIR])
+    await remove(name, CACHE_DIR)
   }
+  return existed
+}
+
+/** Everything that belongs to one lab alone; false if there was nothing. Call with its lock held. */
+export const removeLab = async (lab: string, onProgress: OnProgress): Promise<boolean> => {
+  const { dir, trash } = labFiles(lab)
+  const existed = existsSync(dir) || existsSync(trash)
+  const state = loadState(lab)
+  const processes = labProcesses(lab).filter((process) => process.role !== 'reader')
+  if (processes.length > 0) onProgress('ending its processes')
+  await killAll(initFirst(processes))
+  if (existed) onProgress('removing its network and files')
+  await removeSwitch(lab, state && labNetwork(state.octet))
+  await removeCgroups(lab)
+  await remove(lab, trash)
+  if (existsSync(dir)) await rename(dir, trash)
+  await remove(lab, trash)
   return existed || processes.length > 0
+}
+
+const remove = async (lab: string, folder: string): Promise<void> => {
+  if (!existsSync(folder)) return
+  await run(lab, ['rm', '-rf', '--one-file-system', folder], { timeoutMs: REMOVE_MS })
 }
 
 /** What a build that was killed may have left; one that goes on is not disturbed. */

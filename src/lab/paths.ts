@@ -13,6 +13,8 @@ export const labFiles = (lab: string) => {
   const dir = join(LABS_DIR, lab)
   return {
     dir,
+    /** Where the folder goes first when the lab is removed: half a lab is never taken for one. */
+    trash: join(LABS_DIR, `.${lab}.removing`),
     state: join(dir, 'lab.json'),
     /** Bind mount of the switch's network namespace. */
     switch: join(dir, 'switch'),

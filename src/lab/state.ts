@@ -40,7 +40,7 @@ export const saveState = async (state: LabState): Promise<void> => {
 export const labNames = (): string[] =>
   existsSync(LABS_DIR)
     ? readdirSync(LABS_DIR, { withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
+        .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
         .map((entry) => entry.name)
         .sort()
     : []

@@ -51,14 +51,19 @@ export const createSwitch = async (lab: string, network: LabNetwork): Promise<vo
   // Made from the machine's side, which has no name for that namespace but its file.
   const link = network.machineLink
   await run(lab, ['ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', UPLINK, 'netns', file])
-  await ip(lab, [`link set ${UPLINK} master ${BRIDGE}`, `link set ${UPLINK} up`])
   await run(lab, ['ip', 'addr', 'add', `${network.machine}/24`, 'dev', link])
   await run(lab, ['ip', 'link', 'set', link, 'up'])
+  // Last, because this is what says that the switch is whole (observeSwitch).
+  await ip(lab, [`link set ${UPLINK} up`, `link set ${UPLINK} master ${BRIDGE}`])
 }
 
 const removeLinks = async (lab: string, network: LabNetwork): Promise<void> => {
   const links = await linksOf(lab)
-  const lines = [...links.keys()].filter((name) => name !== 'lo').map((name) => `link del ${name}`)
+  // Only our own: some kernels put tunnels into every namespace that cannot be deleted.
+  const ours = [...links.keys()].filter(
+    (name) => name === BRIDGE || name === UPLINK || name.startsWith('host-'),
+  )
+  const lines = ours.map((name) => `link del ${name}`)
   if (lines.length > 0) await ip(lab, lines)
   await removeMachineLink(lab, network)
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeLab } from './down.ts'
 import { openLab } from './handle.ts'
 import { powerOff, powerOn, waitForEngine } from './host.ts'
 import { hostsFile } from './host-init.ts'
@@ -41,6 +42,8 @@ const bringUp = async (
 ): Promise<LabState> => {
   await using _lock = await lockLab(name, onProgress)
   const recorded = loadState(name)
+  // Leftovers without a record are of no use.
+  if (recorded === undefined) await removeLab(name, onProgress)
   const state = await recordState(name, recorded, {
     hosts: checkHostCount(wanted.hosts ?? recorded?.hosts.length ?? 3),
     agent: wanted.agent ?? true,
