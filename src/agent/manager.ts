@@ -100,6 +100,11 @@ export class Manager implements Disposable {
     return this.#followers.size
   }
 
+  /** Newest version that has been made of the catalog. */
+  get version(): number {
+    return this.#feed.version
+  }
+
   get streams(): number {
     return this.#sessions.size
   }
