@@ -33,7 +33,20 @@ export type {
 type Identified<T> = T & { ID: string; Version: { Index: number } }
 type WithSpec<T extends { Spec?: unknown }> = T & { Spec: NonNullable<T['Spec']> }
 
-export type Service = Identified<WithSpec<ApiService>> & { Spec: { Name: string } }
+/** The API description knows of no rollbacks; every engine reports them. */
+export type UpdateStatus = Omit<NonNullable<ApiService['UpdateStatus']>, 'State'> & {
+  State?:
+    | 'updating'
+    | 'paused'
+    | 'completed'
+    | 'rollback_started'
+    | 'rollback_paused'
+    | 'rollback_completed'
+}
+export type Service = Omit<Identified<WithSpec<ApiService>>, 'UpdateStatus'> & {
+  Spec: { Name: string }
+  UpdateStatus?: UpdateStatus
+}
 /** `NetworksAttachments` is in every engine's answer and missing from the API description. */
 export type Task = Identified<ApiTask> & {
   ServiceID: string

@@ -1,5 +1,6 @@
 import { type Clock, MusterError, systemClock } from '../base/index.ts'
 import type { HostApi } from './engine.ts'
+import { Inbox } from './inbox.ts'
 import type { EngineEvent, Filters } from './types.ts'
 
 /**
@@ -112,46 +113,5 @@ async function* session<T>(options: WatchOptions<T>): AsyncGenerator<WatchItem<T
     options.signal.removeEventListener('abort', end)
     end()
     await subscription
-  }
-}
-
-/** Events that wait to be taken. */
-class Inbox<E> {
-  readonly #waiting: E[] = []
-  #failure: { error: unknown } | undefined
-  #wake: () => void = () => undefined
-  closed = false
-
-  add(event: E): void {
-    this.#waiting.push(event)
-    this.#wake()
-  }
-
-  fail(error: unknown): void {
-    this.#failure = { error }
-  }
-
-  close(): void {
-    this.closed = true
-    this.#wake()
-  }
-
-  wake(): void {
-    this.#wake()
-  }
-
-  /** Throws what broke the subscription, if anything did. */
-  check(): void {
-    if (this.#failure !== undefined) throw this.#failure.error
-  }
-
-  /** The next event; undefined when woken without one or closed. What came before a failure is kept. */
-  async next(): Promise<E | undefined> {
-    if (this.#waiting.length === 0 && !this.closed) {
-      await new Promise<void>((resolve) => (this.#wake = resolve))
-    }
-    const event = this.#waiting.shift()
-    if (event === undefined) this.check()
-    return event
   }
 }

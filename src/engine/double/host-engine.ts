@@ -1,0 +1,371 @@
+import { PassThrough } from 'node:stream'
+import { MusterError } from '../../base/index.ts'
+import type { ExecSession, HostApi, NetworkApi } from '../engine.ts'
+import type { HealthConfig, Network, NetworkCreateRequest } from '../types.ts'
+import type { ExecResult } from './behaviour.ts'
+import type { Container } from './container.ts'
+import { giveBack, takeAddress } from './control/allocator.ts'
+import { HOST_RESOURCES } from './control/scheduler.ts'
+import type { Facade } from './facade.ts'
+import {
+  applyFilters,
+  containerMatchers,
+  type Matchers,
+  matchesLabel,
+  withAllLabels,
+} from './filters.ts'
+import { imageDigestOf, imageIdOf } from './host.ts'
+import { containerLogs } from './logs.ts'
+import { plain } from './normalise.ts'
+import {
+  API_VERSION,
+  ENGINE_VERSION,
+  inspectContainer,
+  showContainer,
+  showNetwork,
+} from './present.ts'
+import type { NetworkRecord } from './records.ts'
+
+/** The parts of a container's body that the double understands. */
+interface ContainerBody {
+  Image?: string
+  Cmd?: string[]
+  Entrypoint?: string[]
+  Env?: string[]
+  Hostname?: string
+  Labels?: Record<string, string>
+  Healthcheck?: HealthConfig
+}
+
+/** HostApi of one host of the double. */
+export const hostEngine = (facade: Facade): HostApi => {
+  const { host, world, store } = facade
+  const nameOf = (networkId: string) => store.get('network', networkId)?.name ?? networkId
+  const find = (id: string, doing: string): Container => {
+    facade.reach(doing)
+    const container = host.find(id)
+    if (container === undefined) throw facade.refuse(404, `No such container: ${id}`, doing)
+    return container
+  }
+  const needImage = (image: string, doing: string) => {
+    if (!host.images.has(image)) throw facade.refuse(404, `No such image: ${image}`, doing)
+  }
+
+  return {
+    info: async () => {
+      facade.reach('ask about this host')
+      const { cluster } = world
+      const node = cluster.nodeOf(host)
+      const manager = cluster.isManager(host)
+      const managers = store.all('node').filter(({ spec }) => spec.Role === 'manager')
+      const running = [...host.containers.values()].filter(({ status }) => status === 'running')
+      return {
+        ID: imageIdOf(host.name).slice(7, 60),
+        Name: host.name,
+        Containers: host.containers.size,
+        ContainersRunning: running.length,
+        Images: host.images.size,
+        DockerRootDir: '/var/lib/docker',
+        ServerVersion: ENGINE_VERSION,
+        OSType: 'linux',
+        Architecture: 'x86_64',
+        NCPU: HOST_RESOURCES.NanoCPUs / 1e9,
+        MemTotal: HOST_RESOURCES.MemoryBytes,
+        SystemTime: new Date(world.clock.wall()).toISOString(),
+        Swarm: {
+          NodeID: node?.id ?? '',
+          NodeAddr: node === undefined ? '' : host.address,
+          LocalNodeState: node === undefined ? 'inactive' : 'active',
+          ControlAvailable: manager && cluster.hasQuorum(host),
+          Error: '',
+          RemoteManagers:
+            node === undefined
+              ? null
+              : managers.map(({ id, address }) => ({ NodeID: id, Addr: `${address}:2377` })),
+          ...(manager && { Nodes: store.all('node').length, Managers: managers.length }),
+        },
+      }
+    },
+    version: async () => {
+      facade.reach('ask for the version')
+      return { engine: ENGINE_VERSION, api: API_VERSION, minApi: '1.12' }
+    },
+    async *events({ since, filters = {}, signal, onOpen }) {
+      facade.reach('follow events')
+      if (signal.aborted) return
+      const inbox = host.events.subscribe(filters, since)
+      const end = () => inbox.close()
+      signal.addEventListener('abort', end, { once: true })
+      onOpen?.()
+      try {
+        for (;;) {
+          const event = await inbox.next()
+          if (event !== undefined) yield event
+          else if (inbox.closed) return
+        }
+      } catch {
+        facade.reach('follow events')
+        throw new MusterError('ENGINE_UNREACHABLE', `Cannot follow events: connection lost`)
+      } finally {
+        signal.removeEventListener('abort', end)
+        host.events.unsubscribe(inbox)
+      }
+    },
+    listContainers: async ({ all = false, filters } = {}) => {
+      const doing = 'list containers'
+      facade.reach(doing)
+      const anyState = all || filters?.['status'] !== undefined
+      const containers = [...host.containers.values()]
+        .filter(({ status }) => anyState || status === 'running')
+        .toReversed()
+        .map((container) => showContainer(container, nameOf))
+      const found = applyFilters(containers, filters, { matchers: containerMatchers, doing })
+      return withAllLabels(found, filters, ({ Labels }) => Labels)
+    },
+    inspectContainer: async (id) => inspectContainer(find(id, `read container ${id}`), nameOf),
+    createContainer: async (name, body) => {
+      const doing = `create container ${name}`
+      facade.reach(doing)
+      const {
+        Image = '',
+        Cmd,
+        Entrypoint,
+        Env,
+        Hostname,
+        Labels,
+        Healthcheck,
+      }: ContainerBody = body
+      needImage(Image, doing)
+      if ([...host.containers.values()].some(({ options }) => options.name === name)) {
+        throw facade.refuse(409, `Conflict. The container name "/${name}" is already in use`, doing)
+      }
+      const container = host.create({
+        name,
+        image: Image,
+        command: [...(Entrypoint ?? []), ...(Cmd ?? [])],
+        env: Env ?? [],
+        hostname: Hostname ?? '',
+        labels: Labels ?? {},
+        healthCheck: Healthcheck ?? world.behaviours.ofImage(Image).healthCheck,
+        body: plain(body),
+      })
+      return { Id: container.id }
+    },
+    startContainer: async (id) => host.start(find(id, `start container ${id}`)),
+    stopContainer: async (id, { timeoutSeconds = 10 } = {}) => {
+      const container = find(id, `stop container ${id}`)
+      host.stop(container, timeoutSeconds * 1000)
+      await ended(container)
+    },
+    killContainer: async (id, signal = 'KILL') => {
+      const doing = `kill container ${id}`
+      const container = find(id, doing)
+      if (container.status !== 'running') {
+        throw facade.refuse(409, `Container ${id} is not running`, doing)
+      }
+      host.kill(container, signal)
+    },
+    removeContainer: async (id, { force = false } = {}) => {
+      const doing = `remove container ${id}`
+      const container = find(id, doing)
+      if (container.status === 'running' && !force) {
+        throw facade.refuse(409, `You cannot remove a running container ${id}`, doing)
+      }
+      host.remove(container)
+      giveBack(store, standaloneAddresses(container))
+    },
+    async *containerLogs(id, options) {
+      yield* containerLogs(find(id, `read the logs of container ${id}`), options)
+    },
+    exec: async (id, { command, tty = false, stdin = false }) => {
+      const doing = `run ${command[0] ?? 'a command'} in container ${id}`
+      const container = find(id, doing)
+      if (container.status !== 'running') {
+        throw facade.refuse(409, `Container ${id} is not running`, doing)
+      }
+      const answer = container.behaviour.exec ?? (() => ({ code: 0 }))
+      const session = execSession((text) => answer(command, text), tty)
+      if (!stdin) session.stdin.end()
+      return session
+    },
+    pullImage: async (image, { onProgress } = {}) => {
+      const doing = `pull ${image}`
+      facade.reach(doing)
+      if (world.behaviours.ofImage(image).missing === true) {
+        throw facade.refuse(404, `manifest for ${image} not found`, doing)
+      }
+      onProgress?.(`Pulling from ${image}`)
+      host.images.add(image)
+    },
+    inspectImage: async (image) => {
+      const doing = `read image ${image}`
+      facade.reach(doing)
+      needImage(image, doing)
+      return { Id: imageIdOf(image), RepoDigests: [`${image}@${imageDigestOf(image)}`] }
+    },
+    imageDigest: async (image) => {
+      const doing = `ask the registry for ${image}`
+      facade.reach(doing)
+      if (world.behaviours.ofImage(image).missing === true) {
+        throw facade.refuse(404, `manifest for ${image} not found`, doing)
+      }
+      return imageDigestOf(image)
+    },
+  }
+}
+
+const ended = (container: Container): Promise<void> =>
+  new Promise((resolve) => {
+    const look = () => {
+      if (container.status === 'running') return
+      unwatch()
+      resolve()
+    }
+    const unwatch = container.watchLog(look)
+    look()
+  })
+
+/** A task's addresses are the cluster's to give back. */
+const standaloneAddresses = (container: Container) =>
+  container.options.labels['com.docker.swarm.task.id'] === undefined
+    ? [...container.attachments.values()].map(({ networkId, address, prefixLength }) => ({
+        networkId,
+        address: `${address}/${prefixLength}`,
+      }))
+    : []
+
+/** Runs once stdin has ended, or at once if nothing is going to be sent. */
+const execSession = (run: (stdin: string) => ExecResult, tty: boolean): ExecSession => {
+  const stdin = new PassThrough()
+  const stdout = new PassThrough()
+  const stderr = new PassThrough()
+  const finish = (text: string) => {
+    const { code, stdout: out = '', stderr: err = '' } = run(text)
+    stdout.end(tty ? out + err : out)
+    stderr.end(tty ? '' : err)
+    return code
+  }
+  const exited = (async () => {
+    let text = ''
+    for await (const chunk of stdin) text += String(chunk)
+    return finish(text)
+  })()
+  return { stdin, stdout, stderr, exited, resize: async () => undefined }
+}
+
+const networkMatchers: Matchers<Network> = {
+  id: ({ Id }, wanted) => Id.startsWith(wanted),
+  name: ({ Name }, wanted) => Name.includes(wanted),
+  label: ({ Labels }, wanted) => matchesLabel(Labels, wanted),
+  driver: ({ Driver }, wanted) => Driver === wanted,
+  scope: ({ Scope }, wanted) => Scope === wanted,
+}
+
+/** NetworkApi of one host of the double. */
+export const networkEngine = (facade: Facade): NetworkApi => {
+  const { host, world, store } = facade
+  const find = (wanted: string, doing: string) => {
+    facade.reach(doing)
+    return facade.find('network', wanted, doing)
+  }
+  const containerOf = (id: string, doing: string) => {
+    const container = host.find(id)
+    if (container === undefined) throw facade.refuse(404, `No such container: ${id}`, doing)
+    return container
+  }
+  const visible = () =>
+    store.all('network').filter((network) => [undefined, host.name].includes(network.host))
+
+  return {
+    listNetworks: async (filters) => {
+      const doing = 'list networks'
+      facade.reach(doing)
+      const how = { matchers: networkMatchers, doing }
+      const found = applyFilters(visible().map(showNetwork), filters, how)
+      return withAllLabels(found, filters, ({ Labels }) => Labels)
+    },
+    inspectNetwork: async (id) => showNetwork(find(id, `read network ${id}`)),
+    createNetwork: async (given) => {
+      const doing = `create network ${given.Name}`
+      const request = plain(given)
+      const overlay = request.Driver === 'overlay'
+      if (overlay) facade.manage(doing)
+      else facade.reach(doing)
+      if (visible().some(({ name }) => name === request.Name)) {
+        throw facade.refuse(409, `network with name ${request.Name} already exists`, doing)
+      }
+      const { subnet, gateway } = chooseSubnet(store.all('network'), request)
+      const { id } = store.create('network', world.random.id(), {
+        name: request.Name,
+        request,
+        host: overlay ? undefined : host.name,
+        subnet,
+        gateway,
+        lastAddress: 1,
+        taken: new Set(),
+      })
+      return { Id: id }
+    },
+    removeNetwork: async (wanted) => {
+      const doing = `remove network ${wanted}`
+      const network = find(wanted, doing)
+      if (network.host === undefined) facade.manage(doing)
+      const user = store
+        .all('service')
+        .find(({ spec }) =>
+          spec.TaskTemplate?.Networks?.some(({ Target }) => Target === network.id),
+        )
+      if (user !== undefined) {
+        const text = `network ${network.id} is in use by service ${user.id}`
+        throw facade.refuse(400, text, doing)
+      }
+      if ([...host.containers.values()].some(({ attachments }) => attachments.has(network.id))) {
+        const text = `error while removing network: network ${network.name} has active endpoints`
+        throw facade.refuse(403, text, doing)
+      }
+      store.remove('network', network.id)
+    },
+    connectNetwork: async (id, containerId, { aliases = [] } = {}) => {
+      const doing = `connect container ${containerId} to network ${id}`
+      const network = find(id, doing)
+      const container = containerOf(containerId, doing)
+      if (network.host === undefined && network.request.Attachable !== true) {
+        const text = `Could not attach to network ${network.name}: network ${network.name} not manually attachable`
+        throw facade.refuse(403, text, doing)
+      }
+      if (container.attachments.has(network.id)) {
+        const text = `endpoint with name ${container.options.name} already exists in network ${network.name}`
+        throw facade.refuse(403, text, doing)
+      }
+      const [address = '', prefix = ''] = takeAddress(store, network.id).address.split('/')
+      const prefixLength = Number(prefix)
+      host.attach(container, { networkId: network.id, address, prefixLength, aliases })
+    },
+    disconnectNetwork: async (id, containerId) => {
+      const doing = `disconnect container ${containerId} from network ${id}`
+      const network = find(id, doing)
+      const container = containerOf(containerId, doing)
+      const attachment = container.attachments.get(network.id)
+      if (attachment === undefined) {
+        const text = `container ${container.id} is not connected to network ${network.name}`
+        throw facade.refuse(403, text, doing)
+      }
+      host.detach(container, network.id)
+      const { address, prefixLength } = attachment
+      giveBack(store, [{ networkId: network.id, address: `${address}/${prefixLength}` }])
+    },
+  }
+}
+
+/** The subnet that was asked for, or the next of Swarm's default pool. */
+const chooseSubnet = (
+  networks: NetworkRecord[],
+  { IPAM }: NetworkCreateRequest,
+): { subnet: string; gateway: string } => {
+  const wanted = IPAM?.Config?.[0]
+  const used = new Set(networks.map(({ subnet }) => subnet))
+  let number = 1
+  while (used.has(`10.0.${number}.0/24`)) number += 1
+  const subnet = wanted?.Subnet ?? `10.0.${number}.0/24`
+  return { subnet, gateway: wanted?.Gateway ?? subnet.replace(/\.\d+\/\d+$/, '.1') }
+}
