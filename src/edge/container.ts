@@ -12,13 +12,30 @@ const MOUNTED_DIR = '/etc/edge'
 /** Name under /var/run/netns in the container; see host-namespace.ts. */
 const NAMESPACE = 'host'
 
+/**
+ * Runs HAProxy, and again 0.1 s after it has died: the container keeps its networks, which to join anew
+ * would take longer than all the rest. SIGUSR2 (load the file anew) is passed on.
+ */
+export const superviseHaproxy = (configFile: string): string =>
+  [
+    "trap 'kill -USR2 $pid' USR2",
+    "trap 'ending=1; kill -TERM $pid' TERM",
+    'while [ -z "$ending" ]; do',
+    `  haproxy -W -db -f ${configFile} & pid=$!`,
+    // A signal ends `wait`, not HAProxy.
+    '  while kill -0 $pid 2>/dev/null; do wait $pid; done',
+    '  [ -n "$ending" ] || sleep 0.1',
+    'done',
+  ].join('\n')
+
 /** How the container is made: whatever differs from this is made anew. */
 export const edgeContainerSpec = (image: string): Record<string, unknown> => ({
   Image: image,
   // By number: the image may know no names. HAProxy itself goes on as another user (tunables.ts).
   User: '0',
-  Entrypoint: ['haproxy', '-W', '-db', '-f', `${MOUNTED_DIR}/${CONFIG_FILE}`],
+  Entrypoint: ['sh', '-c', superviseHaproxy(`${MOUNTED_DIR}/${CONFIG_FILE}`)],
   Cmd: [],
+  StopSignal: 'SIGTERM',
   Healthcheck: { Test: ['NONE'] },
   HostConfig: {
     // A network of its own, so that no stack's network can keep it from starting.

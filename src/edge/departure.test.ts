@@ -20,13 +20,8 @@ const catalog = {
 it.each([
   ['sick', 'leaving'],
   ['unheard', 'leaving'],
-  ['lost', 'dead'],
-  ['gone', 'dead'],
+  ['gone', 'leaving'],
+  ['lost', 'lost'],
 ])('an endpoint that is %s is %s', (id, departure) => {
-  expect(departureOf(catalog, id, { complete: true })).toBe(departure)
-})
-
-it('nothing is dead because a new manager has not heard of it yet', () => {
-  expect(departureOf(catalog, 'gone', { complete: false })).toBe('leaving')
-  expect(departureOf(catalog, 'lost', { complete: false })).toBe('dead')
+  expect(departureOf(catalog, id)).toBe(departure)
 })

@@ -49,8 +49,6 @@ export class Edge implements AsyncDisposable {
   #catalog: Catalog | null = null
   /** When the oldest change was given that has not taken effect. */
   #pendingSince: number | null = null
-  /** Until then, what the catalog lacks may only be unknown yet to the manager it now comes from. */
-  #completeAt = 0
   #goal: Goal | null = null
   #conflicts: EdgeConflict[] = []
   #worker: EdgeWorker | null = null
@@ -85,9 +83,7 @@ export class Edge implements AsyncDisposable {
 
   /** Returns at once. The newest catalog wins; those that come too fast are skipped. */
   apply(catalog: Catalog): void {
-    const now = this.#clock.now()
-    if (this.#catalog?.origin !== catalog.origin) this.#completeAt = now + T.originGrace
-    this.#pendingSince ??= now
+    this.#pendingSince ??= this.#clock.now()
     this.#catalog = catalog
     this.#routes.wake()
   }
@@ -166,7 +162,6 @@ export class Edge implements AsyncDisposable {
   }
 
   #setAlarms({ config }: Goal): void {
-    const now = this.#clock.now()
     const wanted = new Map(
       config.backends.map(({ name, servers }) => [name, new Set(servers.map((s) => s.name))]),
     )
@@ -174,7 +169,6 @@ export class Edge implements AsyncDisposable {
       [...servers.keys()].some((name) => wanted.get(backend)?.has(name) !== true),
     )
     this.#routes.wakeIn(leftovers ? T.sweep : T.ping)
-    if (this.#completeAt > now) this.#routes.wakeIn(this.#completeAt - now)
   }
 
   /** The worker that answers, null when none does. */
@@ -255,14 +249,13 @@ export class Edge implements AsyncDisposable {
 
   async #changeServers({ catalog, config }: Goal, worker: EdgeWorker): Promise<number> {
     const now = this.#clock.now()
-    const complete = now >= this.#completeAt
     const sweep = now - this.#sweptAt >= T.sweep
     if (sweep) this.#sweptAt = now
     const sessions = sweep ? await worker.sessions() : null
     const steps = reconcile({
       live: worker.servers,
       wanted: config,
-      departure: (name) => departureOf(catalog, endpointOf(name), { complete }),
+      departure: (name) => departureOf(catalog, endpointOf(name)),
       idle: (backend, name) => sessions?.get(`${backend}/${name}`) === 0,
     })
     const backends = new Map(config.backends.map((backend) => [backend.name, backend]))

@@ -60,17 +60,17 @@ describe('reconcile', () => {
     ])
   })
 
-  it('ends what a dead server had, once', () => {
+  it('ends what a lost server had, once', () => {
     const wanted = config(backend('w', []))
-    const dead = { departure: 'dead' as const }
-    expect(plan(live({ w: { a: 'ready' } }), wanted, dead)).toEqual([
+    const lost = { departure: 'lost' as const }
+    expect(plan(live({ w: { a: 'ready' } }), wanted, lost)).toEqual([
       'maint a',
       'shutdown a',
       'delete a',
     ])
-    expect(plan(live({ w: { a: 'drain' } }), wanted, dead)).toContain('shutdown a')
-    expect(plan(live({ w: { a: 'maint' } }), wanted, dead)).toEqual([])
-    expect(plan(live({ w: { a: 'maint' } }), wanted, { ...dead, idle: true })).toEqual(['delete a'])
+    expect(plan(live({ w: { a: 'drain' } }), wanted, lost)).toContain('shutdown a')
+    expect(plan(live({ w: { a: 'maint' } }), wanted, lost)).toEqual([])
+    expect(plan(live({ w: { a: 'maint' } }), wanted, { ...lost, idle: true })).toEqual(['delete a'])
   })
 
   it('takes a server back, also at another address', () => {
@@ -82,7 +82,7 @@ describe('reconcile', () => {
   it('empties backends that are not wanted and leaves new ones to the reload', () => {
     expect(
       plan(live({ old: { a: 'ready' } }), config(backend('new', [server('b')])), {
-        departure: 'dead',
+        departure: 'lost',
       }),
     ).toEqual(['maint a', 'shutdown a', 'delete a'])
   })
@@ -103,7 +103,7 @@ describe('reconcile', () => {
       fc.uniqueArray(fc.tuple(fc.constantFrom(...names), address), { selector: ([name]) => name }),
     )
     fc.assert(
-      fc.property(from, to, fc.array(fc.constantFrom(...names)), (before, after, dead) => {
+      fc.property(from, to, fc.array(fc.constantFrom(...names)), (before, after, lost) => {
         const servers: Servers = new Map(
           Object.entries(before).map(([name, entries]) => [name, new Map(Object.entries(entries))]),
         )
@@ -119,7 +119,7 @@ describe('reconcile', () => {
           const steps = reconcile({
             live: servers,
             wanted,
-            departure: (name) => (dead.includes(name) ? 'dead' : 'leaving'),
+            departure: (name) => (lost.includes(name) ? 'lost' : 'leaving'),
             idle: () => idle,
           })
           for (const step of steps) {

@@ -75,7 +75,7 @@ const leave = (
 ): RuntimeStep[] => {
   const step = (verb: 'drain' | 'maint' | 'shutdown' | 'delete') => ({ verb, backend, name })
   if (server.state === 'maint') return input.idle(backend, name) ? [step('delete')] : []
-  if (input.departure(name) === 'dead') {
+  if (input.departure(name) === 'lost') {
     return [step('maint'), step('shutdown'), step('delete')]
   }
   if (server.state === 'ready') return [step('drain')]

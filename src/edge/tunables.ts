@@ -27,8 +27,6 @@ export const EDGE_TUNABLES = {
   maxReloads: 50,
   /** Open files at most; HAProxy takes half as connections. Unbounded limits would cost gigabytes. */
   fdHardLimit: 100_000,
-  /** A new manager's catalog may lack endpoints that have not reported to it yet. */
-  originGrace: 3000,
   /** Looking for a HAProxy that does not answer, and for the new worker after a reload. */
   reconnect: 100,
   reloadPoll: 20,

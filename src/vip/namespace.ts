@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import { MusterError, messageOf } from '../base/index.ts'
 import type { CutPlan, Forget } from './flows.ts'
@@ -31,15 +31,29 @@ const CHUNK = 200
  */
 const SYN_SENT_SECONDS = 1
 
+/**
+ * States of a socket that may wait for an endpoint. Not one whose end the endpoint has sent already
+ * (what it sent before is still to be read), nor one that is still connecting.
+ */
+const WAITING = 'state established state fin-wait-1 state fin-wait-2'
+
 const NFT = ['nft', '-f', '-']
 const PREPARE = `echo ${SYN_SENT_SECONDS} > /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent || true`
 const FLOWS = 'conntrack -L 2>/dev/null || exit 4'
 
 const FAILED: Record<number, string> = { 3: 'nft', 4: 'conntrack' }
 
-const isIn = async (netns: string): Promise<'other' | 'own' | 'missing'> => {
+/** NSFS_MAGIC of linux/magic.h: a file on another file system is not (any more) a namespace. */
+const NSFS = 0x6e736673
+
+const placeOf = async (netns: string): Promise<'other' | 'own' | 'missing'> => {
   try {
-    const [target, own] = await Promise.all([stat(netns), stat('/proc/self/ns/net')])
+    const [target, own, system] = await Promise.all([
+      stat(netns),
+      stat('/proc/self/ns/net'),
+      statfs(netns),
+    ])
+    if (system.type !== NSFS) return 'missing'
     return target.ino === own.ino ? 'own' : 'other'
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'missing'
@@ -50,7 +64,7 @@ const isIn = async (netns: string): Promise<'other' | 'own' | 'missing'> => {
 /** Runs `nsenter`, `nft`, `conntrack` and `ss` of this host. Needs root. */
 export const hostNamespaces: Namespace = {
   async program(netns, { script, flows, prepare }) {
-    const place = await isIn(netns)
+    const place = await placeOf(netns)
     if (place === 'missing') return null
     if (place === 'own') {
       throw new MusterError('ENGINE_REFUSED', `${netns} is the host's own network namespace.`)
@@ -64,7 +78,7 @@ export const hostNamespaces: Namespace = {
     const alone = script !== null && commands.length === 1
     const result = await enter(netns, alone ? NFT : shell(commands), script ?? '')
     if (result.status === 0) return result.stdout
-    if ((await isIn(netns)) === 'missing') return null
+    if ((await placeOf(netns)) === 'missing') return null
     throw new MusterError(
       'ENGINE_REFUSED',
       `${FAILED[result.status] ?? (alone ? 'nft' : 'nsenter')} failed in ${netns}: ${result.stderr.trim().slice(0, 500)}`,
@@ -73,7 +87,7 @@ export const hostNamespaces: Namespace = {
 
   async cut(netns, plan) {
     const commands = [...closeCommands(plan), ...plan.forget.map(forgetCommand)]
-    if (commands.length === 0 || (await isIn(netns)) !== 'other') return
+    if (commands.length === 0 || (await placeOf(netns)) !== 'other') return
     // A socket or an entry that has just ended makes the tools fail: nothing is wrong then.
     await enter(netns, shell([...commands.map((command) => `${command} || true`), 'true']), '')
   },
@@ -90,7 +104,7 @@ const closeCommands = ({ sockets, directly }: CutPlan): string[] => {
   const commands: string[] = []
   for (let start = 0; start < filters.length; start += CHUNK) {
     const filter = filters.slice(start, start + CHUNK).map((one) => `( ${one} )`)
-    commands.push(`ss -K -tn state connected exclude syn-sent '${filter.join(' or ')}'`)
+    commands.push(`ss -K -tn ${WAITING} '${filter.join(' or ')}'`)
   }
   return commands
 }

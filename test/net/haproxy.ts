@@ -1,11 +1,18 @@
 /** A real HAProxy in network namespaces, with a restart policy as a container would have. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { promisify } from 'node:util'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { EdgeProcess, NetworkFailure } from '../../src/edge/index.ts'
-import { EDGE_SYSCTLS } from '../../src/edge/index.ts'
+import {
+  EDGE_SYSCTLS,
+  type EdgeProcess,
+  type NetworkFailure,
+  superviseHaproxy,
+} from '../../src/edge/index.ts'
 import type { Net } from './namespaces.ts'
+
+const exec = promisify(execFile)
 
 export class HaproxyProcess implements EdgeProcess, AsyncDisposable {
   readonly dir: string
@@ -34,8 +41,10 @@ export class HaproxyProcess implements EdgeProcess, AsyncDisposable {
     return new HaproxyProcess(await mkdtemp(join(tmpdir(), 'muster-edge-')), nets)
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid
+  /** HAProxy's master process. */
+  async master(): Promise<number> {
+    const { stdout } = await exec('ps', ['-o', 'pid=', '--ppid', String(this.#child?.pid)])
+    return Number(stdout.trim().split(/\s+/)[0])
   }
 
   async ensure(): Promise<'started' | 'running'> {
@@ -46,7 +55,7 @@ export class HaproxyProcess implements EdgeProcess, AsyncDisposable {
   }
 
   async restart(): Promise<void> {
-    this.#child?.kill('SIGKILL')
+    this.#child?.kill('SIGTERM')
   }
 
   async reload(): Promise<void> {
@@ -66,11 +75,12 @@ export class HaproxyProcess implements EdgeProcess, AsyncDisposable {
 
   #start(): void {
     this.starts += 1
-    const script = [
+    const steps = [
       'mkdir -p /run/netns && mount -t tmpfs none /run/netns && touch /run/netns/host',
       `mount --bind ${this.#host.path} /run/netns/host`,
-      `exec haproxy -W -db -f ${join(this.dir, 'haproxy.cfg')}`,
-    ].join(' && ')
+      superviseHaproxy(join(this.dir, 'haproxy.cfg')),
+    ]
+    const script = `set -e\n${steps.slice(0, -1).join('\n')}\nset +e\n${steps.at(-1)}`
     const child = spawn(
       'nsenter',
       [`--net=${this.#inside.path}`, 'unshare', '-m', 'sh', '-c', script],
