@@ -18,7 +18,7 @@ export const parseEnvFile = (
   let at = 0
   const fail = (message: string, start: number): void => {
     const end = lineEnd(text, start)
-    problems.error([], message, { source, start, end })
+    problems.error({ path: [], where: { source, start, end } }, message)
   }
   while (at < text.length) {
     at = skipBlank(text, at)
@@ -71,11 +71,17 @@ export const parseRawEnvFile = (
       const equals = trimmed.indexOf('=')
       const name = equals === -1 ? trimmed : trimmed.slice(0, equals)
       if (equals === 0 || /\s/.test(name))
-        problems.error([], `${JSON.stringify(name)} is not the name of a variable`, {
-          source,
-          start,
-          end: start + bare.length,
-        })
+        problems.error(
+          {
+            path: [],
+            where: {
+              source,
+              start,
+              end: start + bare.length,
+            },
+          },
+          `${JSON.stringify(name)} is not the name of a variable`,
+        )
       else if (equals === -1) {
         const value = lookup(name)
         if (value !== undefined) values.set(name, value)

@@ -6,13 +6,13 @@ import { sourceFile, type SourceFile } from './source.ts'
 export const MAX_FILE_BYTES = 16 * 1024 * 1024
 
 /** A file, or in words why it cannot be read. */
-export type ReadResult = SourceFile | { wrong: string; missing?: boolean }
+export type ReadResult = SourceFile | { wrong: string; missing?: boolean; folder?: boolean }
 
 /** Reads a text file: not a folder, not binary, not larger than it should be. */
 export const readSource = async (path: string, name: string): Promise<ReadResult> => {
   try {
     const info = await stat(path)
-    if (info.isDirectory()) return { wrong: `${name} is a folder, not a file` }
+    if (info.isDirectory()) return { wrong: `${name} is a folder, not a file`, folder: true }
     if (!info.isFile() && !info.isFIFO() && !info.isCharacterDevice())
       return { wrong: `${name} is not a file` }
     if (info.size > MAX_FILE_BYTES) return { wrong: tooLarge(name) }

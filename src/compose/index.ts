@@ -8,7 +8,9 @@
  *   else console.log(Object.keys(result.stack.services))
  */
 export type * from './model.ts'
-export { loadStack, loadTree, type LoadOptions, type LoadResult, type LoadedTree } from './load.ts'
-export { renderErrors, renderPlain, renderStack, toCanonical, type Format } from './render.ts'
+export type { LoadedTree } from './decode-stack.ts'
+export { loadStack, loadTree, type LoadFailure, type LoadOptions, type LoadResult } from './load.ts'
+export { renderErrors } from './render-errors.ts'
+export { renderPlain, renderStack, toCanonical, type Format } from './render.ts'
 export { toPlain } from './node.ts'
 export { projectVariables, type ProjectVariable } from './variables.ts'

@@ -5,6 +5,11 @@ import { below, type Shape } from './shape.ts'
 import type { Span } from './source.ts'
 import { substitute, type Lookup } from './template.ts'
 
+export interface Interpolation {
+  lookup: Lookup
+  problems: Problems
+}
+
 /**
  * Replaces the variables in every text of a tree (keys are left alone), and reads the texts as
  * numbers and booleans where the specification wants those. A text that cannot be is reported and
@@ -13,8 +18,7 @@ import { substitute, type Lookup } from './template.ts'
 export const interpolate = (
   node: Node,
   shape: Shape,
-  lookup: Lookup,
-  problems: Problems,
+  { lookup, problems }: Interpolation,
 ): Node | undefined => {
   const visit = (at: Node, kind: Shape | undefined, path: ModelPath): Node | undefined => {
     if (at.tag === 'reset') return at
@@ -22,33 +26,30 @@ export const interpolate = (
       return mapValues(at, (value, key) => visit(value, below(kind, key), [...path, key]))
     if (at.kind === 'list')
       return mapItems(at, (item, index) => visit(item, below(kind, index), [...path, index]))
-    return typeof at.value === 'string' && !at.print ? text(at, at.value, kind, path) : at
+    return typeof at.value === 'string' && !at.print ? text(at, kind, path) : at
   }
 
-  const text = (
-    at: ScalarNode,
-    template: string,
-    kind: Shape | undefined,
-    path: ModelPath,
-  ): Node | undefined => {
+  const text = (at: ScalarNode, kind: Shape | undefined, path: ModelPath): Node | undefined => {
+    const template = String(at.value)
     const { text: value, failures, unset } = substitute(template, lookup)
     for (const failure of failures) {
-      const place = dollarAt(at.at, template, failure.at)
-      if (failure.kind === 'syntax') problems.error(path, failure.message, place)
+      const spot = { path, where: dollarAt(at.at, template, failure.at) }
+      if (failure.kind === 'syntax') problems.error(spot, failure.message)
       else {
         const reason = failure.message === '' ? '' : `: ${failure.message}`
         const hint = `Set ${failure.variable} in the environment, in .env or with --env-file.`
-        problems.error(path, `the variable ${failure.variable} must be set${reason}`, place, hint)
+        problems.error(spot, `the variable ${failure.variable} must be set${reason}`, hint)
       }
     }
     for (const name of unset)
-      problems.warn(path, `the variable ${name} is not set and becomes empty`, at)
+      problems.warn({ path, where: at }, `the variable ${name} is not set and becomes empty`)
     if (failures.length > 0) return undefined
     const wanted = kind?.is === 'either' ? kind.scalar : kind
     const read = cast(value, wanted)
     if (read === undefined) {
       const from = value === template ? '' : ` (from ${JSON.stringify(template)})`
-      problems.error(path, `expected ${castWords(wanted)}, got ${JSON.stringify(value)}${from}`, at)
+      const message = `expected ${castWords(wanted)}, got ${JSON.stringify(value)}${from}`
+      problems.error({ path, where: at }, message)
       return undefined
     }
     return read === template ? at : { ...scalar(read, at.at), tag: at.tag }
@@ -59,17 +60,14 @@ export const interpolate = (
 
 /** The text as the kind of value that is wanted; undefined if it is none. */
 const cast = (text: string, shape: Shape | undefined): ScalarNode['value'] | undefined => {
-  switch (shape?.is) {
-    case 'flag':
-      if (/^(true|y|yes|on)$/i.test(text)) return true
-      return /^(false|n|no|off)$/i.test(text) ? false : undefined
-    case 'integer':
-      return /^[-+]?\d{1,18}$/.test(text) ? Number(text) : undefined
-    case 'number':
-      return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(text) ? Number(text) : undefined
-    default:
-      return text
+  if (shape?.is === 'flag') {
+    if (/^(true|y|yes|on)$/i.test(text)) return true
+    return /^(false|n|no|off)$/i.test(text) ? false : undefined
   }
+  if (shape?.is === 'integer') return /^[-+]?\d{1,18}$/.test(text) ? Number(text) : undefined
+  if (shape?.is === 'number')
+    return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(text) ? Number(text) : undefined
+  return text
 }
 
 const castWords = (shape: Shape | undefined): string =>

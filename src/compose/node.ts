@@ -113,14 +113,10 @@ export const textOf = (node: ScalarNode): string =>
 
 /** Plain data, without positions. Integers beyond 2^53 become text so that no digit is lost. */
 export const toPlain = (node: Node): unknown => {
-  switch (node.kind) {
-    case 'scalar':
-      return typeof node.value === 'bigint' ? String(node.value) : node.value
-    case 'list':
-      return node.items.map(toPlain)
-    case 'map':
-      return Object.fromEntries([...node.entries].map(([key, { value }]) => [key, toPlain(value)]))
-  }
+  if (node.kind === 'list') return node.items.map(toPlain)
+  if (node.kind === 'scalar')
+    return typeof node.value === 'bigint' ? String(node.value) : node.value
+  return Object.fromEntries([...node.entries].map(([key, { value }]) => [key, toPlain(value)]))
 }
 
 /** What a value is, in words: `a list`, `the text "x"`. */

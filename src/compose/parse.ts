@@ -13,6 +13,7 @@ import {
 import type { ModelPath } from './model.ts'
 import { describe, list, map, scalar, type Entry, type MergeTag, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
+import { syntaxProblem } from './parse-errors.ts'
 import { plainScalar } from './scalars.ts'
 import type { SourceFile, Span } from './source.ts'
 
@@ -28,7 +29,7 @@ const MAX_NODES = 2_000_000
 export const parseYaml = (source: SourceFile, problems: Problems): Node[] => {
   const documents = parseDocuments(source)
   if (!documents) {
-    problems.error([], 'not YAML: nested too deeply', span(source, 0, 1))
+    problems.error({ path: [], where: span(source, 0, 1) }, 'not YAML: nested too deeply')
     return []
   }
   const nodes: Node[] = []
@@ -66,59 +67,6 @@ const parseDocuments = (source: SourceFile): Document.Parsed[] | undefined => {
 }
 
 const span = (source: SourceFile, start: number, end: number): Span => ({ source, start, end })
-
-interface SyntaxError {
-  code: string
-  message: string
-  pos: [number, number]
-}
-
-/** Says in words what the YAML library found, at the place where a person can mend it. */
-const syntaxProblem = (source: SourceFile, error: SyntaxError, problems: Problems): void => {
-  const [start, end] = error.pos
-  const place = span(source, start, Math.max(end, start + 1))
-  // The library is recursive, and reports its own stack overflow as a syntax error.
-  if (/call stack/i.test(error.message)) {
-    problems.error([], 'not YAML: nested too deeply', place)
-    return
-  }
-  if (error.code === 'MISSING_CHAR' && /quote/.test(error.message)) {
-    // The library notices at the end of the file; the quote was opened long before.
-    const opened = openQuote(source.text, start)
-    if (opened !== undefined) {
-      problems.error(
-        [],
-        'a quote is opened here and never closed',
-        span(source, opened, opened + 1),
-      )
-      return
-    }
-  }
-  if (source.text[start] === '\t') {
-    problems.error([], 'a tab: YAML is indented with spaces only', place)
-    return
-  }
-  problems.error([], `not YAML: ${lowerFirst(error.message)}`, place)
-}
-
-const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1)
-
-/** The last quote that opens a value and is not closed in its own line. */
-const openQuote = (text: string, before: number): number | undefined => {
-  const opening = /(?:^|[\s[{,:-])(["'])/gm
-  let found: number | undefined
-  for (let match = opening.exec(text); match; match = opening.exec(text)) {
-    const at = match.index + match[0].length - 1
-    if (at >= before) break
-    const quote = match[1] ?? '"'
-    const close = text.indexOf(quote, at + 1)
-    if (close === -1 || close >= before) return at
-    const next = text.slice(at + 1, close)
-    if (next.includes('\n') && found === undefined) found = at
-    opening.lastIndex = close + 1
-  }
-  return found
-}
 
 /** Unfolds one document: aliases, merge keys, scalars. */
 class Reader {
@@ -165,11 +113,10 @@ class Reader {
     if (!tooMany && this.#nodes <= MAX_NODES) return true
     this.#stopped = true
     this.#problems.error(
-      [],
+      { path: [], where: this.#place(node) },
       tooMany
         ? 'aliases unfold into too many values (an "alias bomb")'
         : `the file holds more than ${MAX_NODES} values`,
-      this.#place(node),
     )
     return false
   }
@@ -177,7 +124,10 @@ class Reader {
   #shallow(node: ParsedNode, path: ModelPath): boolean {
     if (path.length <= MAX_DEPTH) return true
     this.#stopped = true
-    this.#problems.error([], `nested more than ${MAX_DEPTH} levels deep`, this.#place(node))
+    this.#problems.error(
+      { path: [], where: this.#place(node) },
+      `nested more than ${MAX_DEPTH} levels deep`,
+    )
     return false
   }
 
@@ -189,14 +139,16 @@ class Reader {
   #alias(node: ParsedNode & { source: string }, path: ModelPath): Node | undefined {
     const target = this.#resolve(node.source, node)
     if (!target) {
-      this.#problems.error(path, `there is no anchor &${node.source} above`, this.#place(node))
+      this.#problems.error(
+        { path, where: this.#place(node) },
+        `there is no anchor &${node.source} above`,
+      )
       return undefined
     }
     if (this.#open.has(target)) {
       this.#problems.error(
-        path,
+        { path, where: this.#place(node) },
         `a cycle: *${node.source} is inside of &${node.source}`,
-        this.#place(node),
       )
       this.#stopped = true
       return undefined
@@ -236,7 +188,10 @@ class Reader {
       const first = entries.get(key)
       if (first) {
         const line = first.key ? ` (first in line ${lineOf(first.key)})` : ''
-        this.#problems.error([...path, key], `the key "${key}" is there twice${line}`, place)
+        this.#problems.error(
+          { path: [...path, key], where: place },
+          `the key "${key}" is there twice${line}`,
+        )
         continue
       }
       // A key without a value: its place is its key's.
@@ -257,7 +212,10 @@ class Reader {
     const sources = source.kind === 'list' ? source.items : [source]
     for (const one of sources) {
       if (one.kind !== 'map' && one.tag !== 'reset')
-        this.#problems.error([...path, '<<'], `expected a map to merge, got ${describe(one)}`, one)
+        this.#problems.error(
+          { path: [...path, '<<'], where: one },
+          `expected a map to merge, got ${describe(one)}`,
+        )
     }
     return sources.filter((one) => one.kind === 'map')
   }
@@ -269,14 +227,16 @@ class Reader {
         isPlain(target) && !target.tag ? plainScalar(textIn(target)).value : textIn(target)
       if (typeof value === 'string') return value
       this.#problems.error(
-        path,
+        { path, where: this.#place(node ?? target) },
         `the key ${textIn(target) || 'null'} is not text`,
-        this.#place(node ?? target),
         `Write "${textIn(target)}" in quotes.`,
       )
       return undefined
     }
-    this.#problems.error(path, 'a key must be text', node ? this.#place(node) : undefined)
+    this.#problems.error(
+      { path, where: node ? this.#place(node) : undefined },
+      'a key must be text',
+    )
     return undefined
   }
 
@@ -294,7 +254,8 @@ class Reader {
       const value = { kind: 'scalar' as const, ...plainScalar(text), at: place }
       if (isPlain(node) && !type) return value
       const fits = type === 'int' || type === 'float' ? typeof value.value !== 'string' : true
-      if (!fits) this.#problems.error(path, `${JSON.stringify(text)} is not a number`, place)
+      if (!fits)
+        this.#problems.error({ path, where: place }, `${JSON.stringify(text)} is not a number`)
       return value
     }
     return scalar(text, place)
@@ -319,7 +280,7 @@ const anchorsIn = (contents: ParsedNode | null): Map<string, ParsedNode[]> => {
 const isPlain = (node: ParsedNode | null): boolean =>
   isScalar(node) && (node.type === 'PLAIN' || node.type === undefined)
 
-const textIn = (node: Scalar.Parsed): string => String(node.value ?? '')
+const textIn = (node: Scalar.Parsed): string => (typeof node.value === 'string' ? node.value : '')
 
 const lineOf = (at: Span): number =>
   at.source.lines.findLastIndex((offset) => offset <= at.start) + 1

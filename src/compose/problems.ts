@@ -10,8 +10,17 @@ export const formatPath = (path: ModelPath): string =>
     '',
   )
 
-/** Where a problem is: a node, or a span with the span of its key. */
+/** Where something was written: a node, a span, or a value with the span of its key. */
 export type Where = Node | Span | { at: Span | undefined; key: Span | undefined } | undefined
+
+/** What a problem is about. */
+export interface Spot {
+  /** Shown to people. */
+  path: ModelPath
+  where?: Where
+  /** What it is about, where that is more than is shown: the unknown key of an object. */
+  about?: ModelPath
+}
 
 /** Past this many, a person learns nothing more. */
 const MAX_PROBLEMS = 100
@@ -21,7 +30,19 @@ export class Problems {
   readonly errors: ComposeError[] = []
   readonly warnings: ComposeError[] = []
   readonly #seen = new Set<string>()
+  readonly #about: ModelPath[] = []
   readonly #broken = new Set<string>()
+
+  error(spot: Spot, message: string, hint?: string): void {
+    const about = spot.about ?? spot.path
+    if (this.isBroken(String(about[0]), String(about[1]))) return
+    this.#about.push(about)
+    this.#add(this.errors, spot, describe(message, hint))
+  }
+
+  warn(spot: Spot, message: string, hint?: string): void {
+    this.#add(this.warnings, spot, describe(message, hint))
+  }
 
   /** True if something is wrong with this service, network, ... */
   isBroken(kind: string, name: string): boolean {
@@ -33,39 +54,24 @@ export class Problems {
    * as a whole): it is incomplete now, and later checks would only repeat that in other words.
    */
   seal(): void {
-    for (const [kind, name] of this.#places)
+    for (const [kind, name] of this.#about)
       if (typeof kind === 'string' && typeof name === 'string') this.#broken.add(`${kind} ${name}`)
   }
 
-  readonly #places: ModelPath[] = []
-
-  /** `about`: what it is about, if that is more than is shown. */
-  error(path: ModelPath, message: string, where?: Where, hint?: string, about = path): void {
-    if (this.isBroken(String(about[0]), String(about[1]))) return
-    this.#places.push(about)
-    this.#add(this.errors, path, message, where, hint)
-  }
-
-  warn(path: ModelPath, message: string, where?: Where, hint?: string): void {
-    this.#add(this.warnings, path, message, where, hint)
-  }
-
-  #add(to: ComposeError[], path: ModelPath, message: string, where?: Where, hint?: string): void {
+  #add(to: ComposeError[], { path, where }: Spot, said: { message: string; hint?: string }): void {
     const location = placeOf(where)
     const text = formatPath(path)
     // The same place can be reached twice: through an alias, or by a check before and after a merge.
     const place = location && `${location.file}:${location.line}:${location.caret.column}`
-    const id = `${place ?? text} ${message}`
+    const id = `${place ?? text} ${said.message}`
     if (this.#seen.has(id) || to.length >= MAX_PROBLEMS) return
     this.#seen.add(id)
-    to.push({
-      path: text,
-      message,
-      ...(location ? { location } : {}),
-      ...(hint === undefined ? {} : { hint }),
-    })
+    to.push({ path: text, ...said, ...(location ? { location } : {}) })
   }
 }
+
+const describe = (message: string, hint: string | undefined): { message: string; hint?: string } =>
+  hint === undefined ? { message } : { message, hint }
 
 const placeOf = (where: Where): Location | undefined => {
   if (!where) return undefined
@@ -77,10 +83,10 @@ const placeOf = (where: Where): Location | undefined => {
 /** The errors in the order of the files' lines. */
 export const inOrder = (errors: readonly ComposeError[]): ComposeError[] => {
   const files = [...new Set(errors.map((error) => error.location?.file))]
-  const rank = (error: ComposeError): number[] => [
-    files.indexOf(error.location?.file),
-    error.location?.line ?? 0,
-    error.location?.caret.column ?? 0,
+  const rank = ({ location }: ComposeError): number[] => [
+    files.indexOf(location?.file),
+    location?.line ?? 0,
+    location?.caret.column ?? 0,
   ]
   return errors.toSorted((a, b) => {
     const [x, y] = [rank(a), rank(b)]

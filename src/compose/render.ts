@@ -1,4 +1,5 @@
-import type { ComposeError, Config, Stack } from './model.ts'
+import type { Config, Stack } from './model.ts'
+import { compareText } from './ports.ts'
 import type { Field, Shape } from './shape.ts'
 import {
   configShape,
@@ -21,7 +22,7 @@ export const toCanonical = (stack: Stack, format: Format): Record<string, unknow
   const section = (all: Record<string, unknown>, shape: Shape): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(all)
-        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .toSorted(([a], [b]) => compareText(a, b))
         .map(([name, value]) => [name, encode(value, shape, format)]),
     )
   // The variable is said, its value is not.
@@ -63,7 +64,7 @@ const encode = (value: unknown, shape: Shape, format: Format): unknown => {
     case 'map':
       return Object.fromEntries(
         Object.entries(value as Record<string, unknown>)
-          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .toSorted(([a], [b]) => compareText(a, b))
           .map(([key, item]) => [key, item === null ? null : encode(item, shape.of, format)]),
       )
     case 'list':
@@ -76,6 +77,12 @@ const encode = (value: unknown, shape: Shape, format: Format): unknown => {
       return formatDuration(value as number)
     case 'mode':
       return formatMode(value as number)
+    case 'text':
+    case 'flag':
+    case 'integer':
+    case 'number':
+    case 'count':
+    case 'any':
     default:
       return value
   }
@@ -98,33 +105,4 @@ const encodeObject = (
   if (format === 'yaml')
     for (const [key, item] of Object.entries(value)) if (key.startsWith('x-')) result[key] = item
   return result
-}
-
-/** Everything that is wrong, as people see it: place, message, the line, a caret, what to do. */
-export const renderErrors = (errors: readonly ComposeError[]): string =>
-  errors.map((error) => `${renderError(error)}\n`).join('')
-
-const renderError = ({ path, message, location, hint }: ComposeError): string => {
-  const place = location ? `${location.file}:${location.line}:${location.column} ` : ''
-  const service = /^services\.([^.[\]]+)$/.exec(path)
-  const about = service ? `service "${service[1]}": ` : path === '' ? '' : `${path}: `
-  const first = `${place}${about}${message}${hint === undefined ? '' : `. ${hint}`}`
-  if (!location || location.text.trim() === '') return first
-  const number = String(location.line).padStart(5)
-  const { start, text } = visible(location.text, location.caret.column)
-  const at = location.caret.column - start
-  // Tabs as they are in the line, so that the caret stands under what it means.
-  const indent = text.slice(0, at - 1).replaceAll(/[^\t]/g, ' ')
-  const length = Math.min(location.caret.length, Math.max(1, text.length - at + 1))
-  return `${first}\n${number} | ${text}\n${' '.repeat(5)} | ${indent}${'^'.repeat(length)}`
-}
-
-const MAX_LINE = 160
-
-/** The part of a very long line around a column. */
-const visible = (line: string, column: number): { start: number; text: string } => {
-  const clean = line.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f\u009b]/g, '?')
-  if (clean.length <= MAX_LINE) return { start: 0, text: clean }
-  const start = Math.max(0, Math.min(column - MAX_LINE / 2, clean.length - MAX_LINE))
-  return { start, text: clean.slice(start, start + MAX_LINE) }
 }

@@ -1,6 +1,13 @@
 import type { ModelPath } from './model.ts'
 import { describe, mapItems, mapValues, toPlain, type MapNode, type Node } from './node.ts'
 import type { Problems, Where } from './problems.ts'
+import {
+  patternWords,
+  quoteHint,
+  typeWords,
+  unknownKeyHint,
+  unknownKeyMessage,
+} from './schema-words.ts'
 import { didYouMean, oneOfWords } from './suggest.ts'
 
 /** The part of JSON Schema (draft 7) that the Compose schema uses. */
@@ -52,8 +59,10 @@ interface Rule {
 interface Walk {
   extent: Extent
   issues: Issue[]
-  /** Keys from the root to here. */
+  /** Keys from the root to where the walk is. */
   path: (string | number)[]
+  /** Where the value is that the walk is at. */
+  where: Where
 }
 
 /**
@@ -69,26 +78,25 @@ export class SchemaValidator {
   }
 
   /** Tells what is wrong, and returns the tree without it. */
-  check(node: Node, extent: Extent, problems: Problems): { node: Node | undefined; ok: boolean } {
-    const walk: Walk = { extent, issues: [], path: [] }
-    this.#visit(node, this.#rule(this.#root), walk, undefined)
-    const { issues } = walk
+  check(node: Node, extent: Extent, problems: Problems): Node | undefined {
+    const issues = this.#walk(node, extent)
     for (const { path, shownPath, message, where, hint } of issues)
-      problems.error(shownPath, message, where, hint, path)
-    return {
-      node: without(
-        node,
-        issues.map(({ path }) => path),
-      ),
-      ok: issues.length === 0,
-    }
+      problems.error({ path: shownPath, where, about: path }, message, hint)
+    return without(
+      node,
+      issues.map(({ path }) => path),
+    )
   }
 
-  /** True if a file this validator accepts would be accepted by any JSON Schema validator. */
+  /** True for what any JSON Schema validator would accept. */
   accepts(node: Node): boolean {
-    const walk: Walk = { extent: 'whole', issues: [], path: [] }
-    this.#visit(node, this.#rule(this.#root), walk, undefined)
-    return walk.issues.length === 0
+    return this.#walk(node, 'whole').length === 0
+  }
+
+  #walk(node: Node, extent: Extent): Issue[] {
+    const walk: Walk = { extent, issues: [], path: [], where: node }
+    this.#visit(node, this.#rule(this.#root), walk)
+    return walk.issues
   }
 
   /** Made when it is first needed: few files use more than a fifth of the specification. */
@@ -118,76 +126,62 @@ export class SchemaValidator {
     return rule
   }
 
-  #visit(node: Node, rule: Rule, walk: Walk, where: Where): void {
+  #visit(node: Node, rule: Rule, walk: Walk): void {
     const { schema, types } = rule
     if (node.tag === 'reset') return
     const isNothing = node.kind === 'scalar' && node.value === null
     if (isNothing && walk.extent === 'part' && walk.path.length > 1) return
-    if (rule.branches) {
-      this.#oneOf(node, rule.branches, walk, where)
-      return
-    }
+    if (rule.branches) return this.#oneOf(node, rule.branches, walk)
     if (types.length > 0 && !types.some((type) => isType(node, type)))
-      return wrongType(walk, node, types, where)
+      return wrongType(walk, node, types)
     if (schema.enum && !schema.enum.includes(String(toPlain(node)))) {
       const allowed = oneOfWords(schema.enum.map((value) => JSON.stringify(value)))
       const hint = didYouMean(String(toPlain(node)), schema.enum)
-      return complain(walk, `expected ${allowed}, got ${describe(node)}`, where ?? node, hint)
+      return complain(walk, `expected ${allowed}, got ${describe(node)}`, hint)
     }
-    if (node.kind === 'scalar') return this.#scalar(node.value, rule, walk, where ?? node)
-    if (node.kind === 'map') return this.#map(node, rule, walk, where)
+    if (node.kind === 'scalar') return checkScalar(node.value, rule, walk)
+    if (node.kind === 'map') return this.#map(node, rule, walk)
+    const where = walk.where
     if (rule.items)
       for (const [index, item] of node.items.entries()) {
         walk.path.push(index)
-        this.#visit(item, rule.items, walk, undefined)
+        walk.where = item
+        this.#visit(item, rule.items, walk)
         walk.path.pop()
       }
-    if (schema.uniqueItems && walk.extent === 'whole') repeats(node.items, walk)
+    walk.where = where
+    if (schema.uniqueItems && walk.extent === 'whole') checkRepeats(node.items, walk)
   }
 
-  #scalar(value: unknown, { schema, pattern }: Rule, walk: Walk, where: Where): void {
-    if (typeof value === 'string' && pattern && !pattern.test(value))
-      complain(
-        walk,
-        `${JSON.stringify(value)} does not look like ${patternWords(pattern.source)}`,
-        where,
-      )
-    if (typeof value !== 'number') return
-    if (schema.minimum !== undefined && value < schema.minimum)
-      complain(walk, `expected ${schema.minimum} or more, got ${value}`, where)
-    if (schema.maximum !== undefined && value > schema.maximum)
-      complain(walk, `expected ${schema.maximum} or less, got ${value}`, where)
-  }
-
-  #map(node: MapNode, rule: Rule, walk: Walk, where: Where): void {
+  #map(node: MapNode, rule: Rule, walk: Walk): void {
     const { schema } = rule
-    for (const [key, entry] of node.entries) {
-      walk.path.push(key)
-      let known = false
-      const visit = (sub: Rule): void => {
-        known = true
-        this.#visit(entry.value, sub, walk, { at: entry.value.at ?? entry.key, key: entry.key })
-      }
+    const where = walk.where
+    for (const [key, { key: place, value }] of node.entries) {
       const property = rule.properties.get(key)
-      if (property) visit(property)
-      for (const { regexp, rule: sub } of rule.patterns) if (regexp.test(key)) visit(sub)
+      const matching = rule.patterns.filter(({ regexp }) => regexp.test(key))
+      walk.path.push(key)
+      walk.where = { at: value.at ?? place, key: place }
+      if (property) this.#visit(value, property, walk)
+      for (const { rule: sub } of matching) this.#visit(value, sub, walk)
       walk.path.pop()
-      if (!known && schema.additionalProperties === false)
-        walk.issues.push({
-          path: [...walk.path, key],
-          shownPath: [...walk.path],
-          message: unknownKey(key, schema, walk.path),
-          where: entry.key ?? entry.value,
-          hint: unknownKeyHint(key, schema, walk.path, entry.value),
-        })
+      if (property || matching.length > 0 || schema.additionalProperties !== false) continue
+      const unknown = { key, value, schema, path: walk.path }
+      walk.issues.push({
+        path: [...walk.path, key],
+        shownPath: [...walk.path],
+        message: unknownKeyMessage(unknown),
+        where: place ?? value,
+        hint: unknownKeyHint(unknown),
+      })
     }
+    walk.where = where
     if (walk.extent === 'whole')
       for (const key of schema.required ?? [])
-        if (!node.entries.has(key)) complain(walk, `"${key}" is missing`, where ?? node)
+        if (!node.entries.has(key)) complain(walk, `"${key}" is missing`)
   }
 
   /** Of several forms, complains about the one that was meant. */
-  #oneOf(node: Node, branches: readonly Rule[], walk: Walk, where: Where): void {
+  #oneOf(node: Node, branches: readonly Rule[], walk: Walk): void {
     let best: Issue[] | undefined
     const types: string[] = []
     for (const branch of branches) {
@@ -195,41 +189,35 @@ export class SchemaValidator {
       const meant = forms.some((form) => form.types.some((type) => isType(node, type)))
       for (const form of forms) types.push(...form.types)
       const found: Issue[] = []
-      this.#visit(node, branch, { ...walk, issues: found }, where)
+      this.#visit(node, branch, { ...walk, issues: found })
       if (found.length === 0) return
       if (meant && (!best || found.length < best.length)) best = found
     }
     if (best) walk.issues.push(...best)
-    else wrongType(walk, node, types, where)
+    else wrongType(walk, node, types)
   }
 }
 
-const complain = (walk: Walk, message: string, where: Where, hint?: string): void => {
+const complain = (walk: Walk, message: string, hint?: string): void => {
   const path = [...walk.path]
-  walk.issues.push({ path, shownPath: path, message, where, hint })
+  walk.issues.push({ path, shownPath: path, message, where: walk.where, hint })
 }
 
-const wrongType = (walk: Walk, node: Node, types: readonly string[], where: Where): void =>
-  complain(
-    walk,
-    `expected ${typeWords(types)}, got ${describe(node)}`,
-    where ?? node,
-    quoteHint(node, types),
-  )
+const wrongType = (walk: Walk, node: Node, types: readonly string[]): void =>
+  complain(walk, `expected ${typeWords(types)}, got ${describe(node)}`, quoteHint(node, types))
 
-const unknownKey = (key: string, schema: Schema, path: ModelPath): string => {
-  const [pattern] = Object.keys(schema.patternProperties ?? {})
-  if (schema.properties || pattern === undefined) return `unknown key "${key}"`
-  const kind = path.length === 1 ? 'name' : 'key'
-  return `the ${kind} "${key}" does not look like ${patternWords(pattern)}`
+const checkScalar = (value: unknown, { schema, pattern }: Rule, walk: Walk): void => {
+  if (typeof value === 'string' && pattern && !pattern.test(value))
+    complain(walk, `${JSON.stringify(value)} does not look like ${patternWords(pattern.source)}`)
+  if (typeof value !== 'number') return
+  if (schema.minimum !== undefined && value < schema.minimum)
+    complain(walk, `expected ${schema.minimum} or more, got ${value}`)
+  if (schema.maximum !== undefined && value > schema.maximum)
+    complain(walk, `expected ${schema.maximum} or less, got ${value}`)
 }
 
-const typesOf = (schema: Schema): string[] =>
-  schema.type === undefined
-    ? []
-    : typeof schema.type === 'string'
-      ? [schema.type]
-      : [...schema.type]
+const typesOf = ({ type }: Schema): string[] =>
+  type === undefined ? [] : typeof type === 'string' ? [type] : [...type]
 
 const isType = (node: Node, type: string): boolean => {
   if (node.kind === 'list') return type === 'array'
@@ -251,54 +239,10 @@ const isType = (node: Node, type: string): boolean => {
   }
 }
 
-const TYPE_WORDS: Record<string, string> = {
-  string: 'text',
-  boolean: 'true or false',
-  number: 'a number',
-  integer: 'a whole number',
-  array: 'a list',
-  object: 'a map',
-  null: 'nothing',
-}
-
-const typeWords = (types: readonly string[]): string => {
-  const unique = [...new Set(types)].filter((type) => type !== 'null' || types.length === 1)
-  // Where numbers are welcome, text is only the way to write a variable.
-  return oneOfWords(unique.map((type) => TYPE_WORDS[type] ?? type))
-}
-
-/** `name: 123` where text is wanted. */
-const quoteHint = (node: Node, types: readonly string[]): string | undefined =>
-  node.kind === 'scalar' && node.value !== null && types.includes('string')
-    ? `Write it in quotes: "${String(node.value)}".`
-    : undefined
-
-const patternWords = (pattern: string): string => {
-  if (pattern.startsWith('^[a-zA-Z0-9._-]')) return 'a name (letters, digits, ".", "_" and "-")'
-  if (pattern.startsWith('[a-zA-Z0-9][a-zA-Z0-9_.-]'))
-    return 'a container name (two or more letters, digits, "_", "." and "-")'
-  if (pattern === '^[a-z]+$') return 'a limit (small letters only)'
-  if (pattern.startsWith('always|never'))
-    return 'a pull policy ("always", "never", "build", "missing", "daily", "weekly", "every_12h")'
-  return `the pattern ${pattern}`
-}
-
-const unknownKeyHint = (
-  key: string,
-  schema: Schema,
-  path: ModelPath,
-  value: Node,
-): string | undefined => {
-  const known = Object.keys(schema.properties ?? {})
-  const hint = didYouMean(key, known)
-  if (hint !== undefined || path.length > 0) return hint
-  const isService = value.kind === 'map' && ['image', 'build'].some((k) => value.entries.has(k))
-  return isService ? 'Services go under "services:" (this looks like a version 1 file).' : undefined
-}
-
-/** Items that say the same as an earlier one. */
-const repeats = (items: readonly Node[], walk: Walk): void => {
+/** Complains about items that say the same as an earlier one. */
+const checkRepeats = (items: readonly Node[], walk: Walk): void => {
   if (items.length < 2) return
+  const where = walk.where
   const seen = new Map<string, number>()
   for (const [index, item] of items.entries()) {
     const id = JSON.stringify(toPlain(item))
@@ -306,10 +250,12 @@ const repeats = (items: readonly Node[], walk: Walk): void => {
     if (first === undefined) seen.set(id, index)
     else {
       walk.path.push(index)
-      complain(walk, `the same as item ${first}: ${describe(item)}`, item)
+      walk.where = item
+      complain(walk, `the same as item ${first}: ${describe(item)}`)
       walk.path.pop()
     }
   }
+  walk.where = where
 }
 
 /** The tree without what is at these paths. */

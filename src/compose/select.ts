@@ -2,16 +2,17 @@ import type { Service, Stack } from './model.ts'
 import type { Problems } from './problems.ts'
 import { didYouMean } from './suggest.ts'
 
+export interface Selection {
+  profiles: readonly string[]
+  names: readonly string[]
+  problems: Problems
+}
+
 /**
  * Parts the services into those to run and those whose profiles are not active. With names, only
  * those and what they depend on are left, and they need no profile.
  */
-export const selectServices = (
-  stack: Stack,
-  profiles: readonly string[],
-  names: readonly string[],
-  problems: Problems,
-): Stack => {
+export const selectServices = (stack: Stack, { profiles, names, problems }: Selection): Stack => {
   const active = new Set(profiles)
   const services: Record<string, Service> = {}
   const disabledServices: Record<string, Service> = {}
@@ -34,7 +35,7 @@ export const selectServices = (
       queue.push(...Object.keys(service.depends_on ?? {}))
     } else if (named.has(name)) {
       const hint = didYouMean(name, Object.keys(stack.services))
-      problems.error([], `there is no service "${name}"`, undefined, hint)
+      problems.error({ path: [] }, `there is no service "${name}"`, hint)
     }
   }
   const selected: Record<string, Service> = {}

@@ -62,16 +62,8 @@ export const keep = (shape: Shape): Field => ({ shape, keep: true })
 
 /** The shape of a key below a shape. */
 export const below = (shape: Shape | undefined, key: string | number): Shape | undefined => {
-  switch (shape?.is) {
-    case 'list':
-      return typeof key === 'number' ? shape.of : undefined
-    case 'map':
-      return shape.of
-    case 'object':
-      return shape.fields[key]?.shape
-    case 'either':
-      return below(shape.map, key)
-    default:
-      return undefined
-  }
+  if (shape?.is === 'list') return typeof key === 'number' ? shape.of : undefined
+  if (shape?.is === 'map') return shape.of
+  if (shape?.is === 'object') return shape.fields[key]?.shape
+  return shape?.is === 'either' ? below(shape.map, key) : undefined
 }

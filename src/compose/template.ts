@@ -29,18 +29,22 @@ const MAX_NESTING = 50
  * `+`, nested; `$$` is a dollar sign. A dollar sign before anything else stays as it is: `$(date)`.
  */
 export const substitute = (template: string, lookup: Lookup): Substitution => {
-  const result: Substitution = { text: '', failures: [], unset: [] }
-  result.text = template.includes('$') ? expand(template, 0, lookup, result, 0) : template
+  const result: Substitution = { text: template, failures: [], unset: [] }
+  if (template.includes('$'))
+    result.text = expand(template, { lookup, result, offset: 0, depth: 0 })
   return result
 }
 
-const expand = (
-  template: string,
-  offset: number,
-  lookup: Lookup,
-  result: Substitution,
-  depth: number,
-): string => {
+interface Expansion {
+  lookup: Lookup
+  result: Substitution
+  /** Where the template begins in the outermost one. */
+  offset: number
+  /** How many templates it is inside of. */
+  depth: number
+}
+
+const expand = (template: string, expansion: Expansion): string => {
   let text = ''
   let from = 0
   for (let at = template.indexOf('$'); at !== -1; at = template.indexOf('$', from)) {
@@ -48,9 +52,11 @@ const expand = (
     const use = readUse(template, at)
     from = use.end
     if (use.kind === 'text') text += use.text
-    else if (use.kind === 'failure')
+    else if (use.kind === 'variable') text += evaluate(use, expansion)
+    else {
+      const { result, offset } = expansion
       result.failures.push({ kind: 'syntax', at: offset + at, message: use.message })
-    else text += evaluate(use, offset, lookup, result, depth)
+    }
   }
   return text + template.slice(from)
 }
@@ -109,36 +115,30 @@ const closingBrace = (template: string, open: number): number => {
   return template.lastIndexOf('}') > open ? template.lastIndexOf('}') : -1
 }
 
-const evaluate = (
-  use: Use & { kind: 'variable' },
-  offset: number,
-  lookup: Lookup,
-  result: Substitution,
-  depth: number,
-): string => {
+const evaluate = (use: Use & { kind: 'variable' }, expansion: Expansion): string => {
   const { name, operator, operand = '' } = use
+  const { lookup, result, offset, depth } = expansion
   const value = lookup(name)
   const nested = (): string => {
     if (depth < MAX_NESTING)
-      return expand(operand, offset + use.operandAt, lookup, result, depth + 1)
+      return expand(operand, { ...expansion, offset: offset + use.operandAt, depth: depth + 1 })
     const message = `more than ${MAX_NESTING} variables inside of each other`
     result.failures.push({ kind: 'syntax', at: offset + use.at, message })
     return ''
   }
-  const present = operator?.startsWith(':')
-    ? value !== undefined && value !== ''
-    : value !== undefined
+  const present = value !== undefined && (value !== '' || !operator?.startsWith(':'))
   switch (operator?.at(-1)) {
     case '-':
-      return present ? (value ?? '') : nested()
+      return present ? value : nested()
     case '+':
       return present ? nested() : (value ?? '')
     case '?': {
-      if (present) return value ?? ''
+      if (present) return value
       const message = nested()
       result.failures.push({ kind: 'missing', at: offset + use.at, variable: name, message })
       return ''
     }
+    case undefined:
     default:
       if (value === undefined) result.unset.push(name)
       return value ?? ''

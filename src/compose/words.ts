@@ -15,7 +15,7 @@ export const splitWords = (line: string): Words | undefined => {
   let started = false
   let escaped = false
   let quote: '"' | "'" | '`' | ')' | undefined
-  const chars = [...line]
+  const chars = Array.from(line)
   for (let at = 0; at < chars.length; at += 1) {
     const char = chars[at] ?? ''
     if (escaped) {

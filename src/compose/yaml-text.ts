@@ -5,9 +5,9 @@ import { plainScalar } from './scalars.ts'
  * else: by this loader, by the reference, or by a YAML 1.1 reader.
  */
 export const yamlText = (data: unknown): string => {
-  const out: string[] = []
-  write(data, 0, out, 'top')
-  return out.join('')
+  const writer = new YamlWriter()
+  writer.write(data, 0, 'top')
+  return writer.out.join('')
 }
 
 /** Where a value stands: it begins a document, follows `KEY:` or follows `- `. */
@@ -15,45 +15,39 @@ type Position = 'top' | 'key' | 'item'
 
 const INDENT = '  '
 
-const write = (value: unknown, depth: number, out: string[], position: Position): void => {
-  if (Array.isArray(value)) writeList(value, depth, out, position)
-  else if (typeof value === 'object' && value !== null)
-    writeMap(Object.entries(value), depth, out, position)
-  else out.push(position === 'key' ? ' ' : '', scalarText(value, depth), '\n')
-}
+class YamlWriter {
+  readonly out: string[] = []
 
-const writeList = (items: unknown[], depth: number, out: string[], position: Position): void => {
-  if (items.length === 0) {
-    out.push(position === 'key' ? ' []\n' : '[]\n')
-    return
+  write(value: unknown, depth: number, position: Position): void {
+    if (Array.isArray(value)) this.#list(value, depth, position)
+    else if (typeof value === 'object' && value !== null)
+      this.#map(Object.entries(value), depth, position)
+    else this.out.push(position === 'key' ? ' ' : '', scalarText(value, depth), '\n')
   }
-  if (position === 'key') out.push('\n')
-  const inner = position === 'top' ? depth : depth + 1
-  for (const [index, item] of items.entries()) {
-    if (index > 0 || position !== 'item') out.push(INDENT.repeat(inner))
-    out.push('- ')
-    write(item, inner, out, 'item')
-  }
-}
 
-const writeMap = (
-  entries: [string, unknown][],
-  depth: number,
-  out: string[],
-  position: Position,
-): void => {
-  if (entries.length === 0) {
-    out.push(position === 'key' ? ' {}\n' : '{}\n')
-    return
+  #list(items: unknown[], depth: number, position: Position): void {
+    const inner = this.#open(items.length === 0 ? '[]' : undefined, depth, position)
+    for (const [index, item] of items.entries()) {
+      if (index > 0 || position !== 'item') this.out.push(INDENT.repeat(inner))
+      this.out.push('- ')
+      this.write(item, inner, 'item')
+    }
   }
-  if (position === 'key') out.push('\n')
-  const inner = position === 'top' ? depth : depth + 1
-  let first = position === 'item'
-  for (const [key, value] of entries) {
-    if (!first) out.push(INDENT.repeat(inner))
-    first = false
-    out.push(isPlain(key) ? key : JSON.stringify(key), ':')
-    write(value, inner, out, 'key')
+
+  #map(entries: [string, unknown][], depth: number, position: Position): void {
+    const inner = this.#open(entries.length === 0 ? '{}' : undefined, depth, position)
+    for (const [index, [key, value]] of entries.entries()) {
+      if (index > 0 || position !== 'item') this.out.push(INDENT.repeat(inner))
+      this.out.push(isPlain(key) ? key : JSON.stringify(key), ':')
+      this.write(value, inner, 'key')
+    }
+  }
+
+  /** Begins a collection (or writes an empty one whole); returns the depth of what is in it. */
+  #open(empty: string | undefined, depth: number, position: Position): number {
+    if (empty !== undefined) this.out.push(position === 'key' ? ' ' : '', empty, '\n')
+    else if (position === 'key') this.out.push('\n')
+    return position === 'top' ? depth : depth + 1
   }
 }
 
@@ -61,9 +55,7 @@ const scalarText = (value: unknown, depth: number): string => {
   if (value === null || value === undefined) return 'null'
   if (typeof value !== 'string') return numberText(value)
   if (isPlain(value)) return value
-  if (!/^[\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufefe]*$/.test(value) || !value.includes('\n'))
-    return JSON.stringify(value)
-  return blockText(value, depth)
+  return value.includes('\n') ? blockText(value, depth) : JSON.stringify(value)
 }
 
 const numberText = (value: unknown): string => {
@@ -72,11 +64,13 @@ const numberText = (value: unknown): string => {
   return Number.isNaN(value) ? '.nan' : String(value)
 }
 
+/** What a `|` block can hold: printable, no tab, no line of blanks, no blank at the start. */
+const BLOCK = /^[\n\u0020-\u007e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe]*$/
+
 /** Several lines as a `|` block, if nothing about them would be lost. */
 const blockText = (value: string, depth: number): string => {
   const lines = value.split('\n')
-  const odd =
-    lines.some((line) => /^\s+$/.test(line)) || /^[\s]/.test(value) || value.includes('\t')
+  const odd = !BLOCK.test(value) || /^\s/.test(value) || lines.some((line) => /^\s+$/.test(line))
   if (odd) return JSON.stringify(value)
   const ending = value.endsWith('\n\n') ? '+' : value.endsWith('\n') ? '' : '-'
   const body = ending === '-' ? lines : lines.slice(0, -1)
@@ -84,18 +78,19 @@ const blockText = (value: string, depth: number): string => {
   return `|${ending}\n${body.map((line) => (line === '' ? '' : indent + line)).join('\n')}`
 }
 
-/** Words that YAML 1.1 takes for booleans, and the reference's printer quotes. */
+/** Begins with nothing that means something to YAML, and holds only what can be seen. */
+const SAFE = /^[A-Za-z0-9_./$^+\u00a1-\u2027\u202a-\ud7ff][ -~\u00a1-\u2027\u202a-\ud7ff]*$/
+
+/** Words that YAML 1.1 takes for booleans. */
 const WORDS_1_1 = /^(y|yes|n|no|on|off|true|false|null|~)$/i
 
-/** Begins with nothing that means something to YAML, and has no `: ` or ` #` inside. */
-const SAFE = /^[A-Za-z0-9_./$^+\u00a1-\ud7ff][^\n\t\r]*$/
+/** What YAML 1.1 takes for a number: 1:30 is 90 there. */
+const NUMBERS_1_1 = /^([-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?|[-+.]?\d[\d_.,]*)$/
 
 const isPlain = (text: string): boolean => {
   if (!SAFE.test(text) || text.endsWith(' ') || text.endsWith(':')) return false
-  if (text.includes(': ') || text.includes(' #') || WORDS_1_1.test(text)) return false
-  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]/.test(text)) return false
-  // 1:30 is a number of minutes in YAML 1.1.
-  if (/^[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?$/.test(text) || /^[-+.]?\d[\d_.,]*$/.test(text))
-    return false
-  return plainScalar(text).value === text && plainScalar(text).print === undefined
+  if (text.includes(': ') || text.includes(' #')) return false
+  if (WORDS_1_1.test(text) || NUMBERS_1_1.test(text)) return false
+  const read = plainScalar(text)
+  return read.value === text && read.print === undefined
 }
