@@ -164,7 +164,7 @@ describe('an edge with a real HAProxy', () => {
   /** What HAProxy itself says: open sessions by server. */
   const sessions = async () => {
     await using worker = await EdgeWorker.connect(haproxy.render.adminSocket)
-    return worker.sessions()
+    return await worker.sessions()
   }
   const inFlight = (count: number) =>
     until(
