@@ -1,4 +1,5 @@
 /** What programs do in the double: scripted per image, since nothing really runs. */
+import type { LogLine } from '../engine.ts'
 import type { HealthConfig } from '../types.ts'
 
 export interface Behaviour {
@@ -6,8 +7,8 @@ export interface Behaviour {
   missing?: boolean
   /** Time to pull it to a host that does not have it; default 500 ms. */
   pullMs?: number
-  /** Written to stdout when it starts. */
-  log?: string[]
+  /** Written when it starts; plain text goes to stdout. */
+  log?: (string | LogLine)[]
   /** Ends by itself, after its last words (to stderr). */
   exit?: { afterMs: number; code: number; log?: string[] }
   /** Time from SIGTERM to the end, Infinity to ignore it; default 50 ms. */

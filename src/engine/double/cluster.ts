@@ -133,7 +133,7 @@ export class Cluster {
     this.#members.delete(host.name)
     member.cancel()
     member.executor.drop()
-    for (const container of [...host.containers.values()]) {
+    for (const container of host.containers.values()) {
       if (container.options.labels['com.docker.swarm.task.id'] !== undefined) host.remove(container)
     }
     if (this.#leader === member) this.#leader = undefined

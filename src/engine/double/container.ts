@@ -101,7 +101,10 @@ export class Container {
     this.finishedAt = undefined
     this.exitCode = 0
     this.pid = pid
-    for (const text of behaviour.log ?? []) this.write('stdout', text)
+    for (const line of behaviour.log ?? []) {
+      if (typeof line === 'string') this.write('stdout', line)
+      else this.write(line.stream, line.text)
+    }
     const { exit } = behaviour
     if (exit !== undefined) {
       this.#later(exit.afterMs, () => {
@@ -135,12 +138,12 @@ export class Container {
     this.exitCode = exitCode
     this.pid = 0
     this.finishedAt = this.#clock.wall()
-    for (const watcher of [...this.#watchers]) watcher()
+    for (const watcher of this.#watchers) watcher()
   }
 
   write(stream: LogLine['stream'], text: string): void {
     this.log.push({ stream, text, at: this.#clock.wall() })
-    for (const watcher of [...this.#watchers]) watcher()
+    for (const watcher of this.#watchers) watcher()
   }
 
   /** Calls back whenever there is more log, or the container ends. Returns what stops it. */

@@ -39,7 +39,7 @@ class Run {
 
   /** Makes waiters look again. */
   poke(): void {
-    for (const poke of [...this.#pokes]) poke()
+    for (const poke of this.#pokes) poke()
   }
 
   async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
@@ -83,7 +83,7 @@ export class Executor {
   /** All tasks of this host, after a connection; what is not among them is cleaned up. */
   sync(tasks: TaskRecord[]): void {
     const known = new Set(tasks.map(({ id }) => id))
-    for (const { options } of [...this.#options.host.containers.values()]) {
+    for (const { options } of this.#options.host.containers.values()) {
       const taskId = options.labels[TASK_LABEL]
       if (taskId !== undefined && !known.has(taskId)) this.forget(taskId)
     }

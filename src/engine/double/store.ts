@@ -116,7 +116,7 @@ export class Store {
     else table.set(after.id, after)
     if (kind === 'task') this.#indexTask(action, after as TaskRecord)
     const change = { kind, action, before, after } as unknown as Change
-    for (const listener of [...this.#listeners]) listener(change)
+    for (const listener of this.#listeners) listener(change)
     return after
   }
 
