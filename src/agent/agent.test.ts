@@ -21,7 +21,7 @@ let folder: string
 let swarm: DoubleSwarm
 let agents: Map<string, Agent>
 let problems: string[]
-let running: boolean
+let stopped: AbortController
 let pump: Promise<void>
 let network: string
 
@@ -119,9 +119,9 @@ beforeEach(async () => {
     )
     cpSync(issued, join(folder, name, 'swarm', 'certificates'), { recursive: true })
   }
-  running = true
+  stopped = new AbortController()
   pump = (async () => {
-    while (running) {
+    while (!stopped.signal.aborted) {
       await swarm.advance(STEP_MS * SPEED)
       await systemClock.sleep(STEP_MS)
     }
@@ -132,7 +132,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await Promise.all([...agents.values()].map((agent) => agent[Symbol.asyncDispose]()))
-  running = false
+  stopped.abort()
   await pump
   await swarm[Symbol.asyncDispose]()
   rmSync(folder, { recursive: true })

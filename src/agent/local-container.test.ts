@@ -11,28 +11,27 @@ const container = (over: {
   labels?: Record<string, string>
   networks?: Record<string, { NetworkID: string; IPAddress: string }>
   sandbox?: string
-}): ContainerInspectResponse =>
-  ({
-    Id: 'c1',
-    State: { Running: true, Pid: 42, ...over.state },
-    Config: {
-      Labels: {
-        'com.docker.swarm.task.id': 't1',
-        'com.docker.swarm.task.name': 'shop_web.3.t1',
-        'com.docker.swarm.service.id': 's1',
-        'com.docker.swarm.service.name': 'shop_web',
-        ...over.labels,
-      },
+}): ContainerInspectResponse => ({
+  Id: 'c1',
+  State: { Running: true, Pid: 42, ...over.state },
+  Config: {
+    Labels: {
+      'com.docker.swarm.task.id': 't1',
+      'com.docker.swarm.task.name': 'shop_web.3.t1',
+      'com.docker.swarm.service.id': 's1',
+      'com.docker.swarm.service.name': 'shop_web',
+      ...over.labels,
     },
-    NetworkSettings: {
-      SandboxKey: over.sandbox ?? '/var/run/docker/netns/abc',
-      Networks: over.networks ?? {
-        shop: { NetworkID: 'overlay1', IPAddress: '10.0.1.5' },
-        ingress: { NetworkID: 'ingress1', IPAddress: '10.0.0.9' },
-        bridge: { NetworkID: 'bridge1', IPAddress: '172.17.0.2' },
-      },
+  },
+  NetworkSettings: {
+    SandboxKey: over.sandbox ?? '/var/run/docker/netns/abc',
+    Networks: over.networks ?? {
+      shop: { NetworkID: 'overlay1', IPAddress: '10.0.1.5' },
+      ingress: { NetworkID: 'ingress1', IPAddress: '10.0.0.9' },
+      bridge: { NetworkID: 'bridge1', IPAddress: '172.17.0.2' },
     },
-  }) as ContainerInspectResponse
+  },
+})
 const read = (over: Parameters<typeof container>[0]) =>
   localContainer(container(over), 'h1', (network) => network.startsWith('overlay'))
 

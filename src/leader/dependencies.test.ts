@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { LABEL } from '../base/index.ts'
-import type { Service, ServiceSpec, Task } from '../engine/index.ts'
+import type { ServiceSpec, Task } from '../engine/index.ts'
 import {
   type Condition,
   type DependencyState,
@@ -10,9 +10,11 @@ import {
   waitsFor,
 } from './dependencies.ts'
 
+type TaskWords = [state: string, desired: string, over?: object]
+
 const state = (
   spec: Partial<ServiceSpec>,
-  tasks: [state: string, desired: string, over?: object][],
+  tasks: TaskWords[],
   runningEndpoints = 0,
 ): DependencyState => ({
   service: {
@@ -20,7 +22,7 @@ const state = (
     Version: { Index: 1 },
     Spec: { Name: 'shop_db', Mode: { Replicated: { Replicas: 1 } }, ...spec },
   },
-  tasks: tasks.map(([State, DesiredState, over], i) => ({
+  tasks: tasks.map(([State, DesiredState, over], i): Task => ({
     ID: `t${i}`,
     Version: { Index: 1 },
     ServiceID: 'db',
@@ -28,7 +30,7 @@ const state = (
     Status: { State: State as 'running' },
     DesiredState: DesiredState as 'running',
     ...over,
-  })) as Task[],
+  })),
   runningEndpoints,
 })
 const job = { Mode: { ReplicatedJob: { MaxConcurrent: 2, TotalCompletions: 2 } } }
@@ -153,7 +155,7 @@ test('completions of an earlier run of a job do not count', () => {
     ['complete', 'complete', { JobIteration: { Index: 1 } }],
     ['complete', 'complete', { JobIteration: { Index: 2 } }],
   ])
-  again.service.JobStatus = { JobIteration: { Index: 2 } } as NonNullable<Service['JobStatus']>
+  again.service.JobStatus = { JobIteration: { Index: 2 } }
   expect(
     waitsFor(
       { service: 'shop_db', condition: 'service_completed_successfully', required: true },
