@@ -8,6 +8,7 @@ import {
   renderErrors,
   renderPlain,
   renderStack,
+  renderWarnings,
   toCanonical,
   toPlain,
   type ComposeError,
@@ -80,7 +81,7 @@ const typed = async (
   const result = await loadStack(load)
   if (result.errors) return refuse(result.errors)
   const { stack } = result
-  process.stderr.write(renderErrors(stack.warnings).replaceAll(/^(?=\S)/gm, 'warning: '))
+  process.stderr.write(renderWarnings(stack.warnings))
   if (options.check) return undefined
   if (options.services) return lines(Object.keys(stack.services))
   if (options.images)

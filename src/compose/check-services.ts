@@ -25,7 +25,6 @@ export interface ServiceCheck extends Declared {
 /** Checks that services fit together: references, contradictions, circles. */
 export const checkServices = (declared: Declared): void => {
   for (const [name, service] of Object.entries(declared.services)) {
-    if (declared.problems.isBroken('services', name)) continue
     const check: ServiceCheck = {
       ...declared,
       name,

@@ -2,8 +2,8 @@ import { readFile, stat } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { sourceFile, type SourceFile } from './source.ts'
 
-/** The largest Compose or env file that is read: ten times the largest ever seen. */
-export const MAX_FILE_BYTES = 16 * 1024 * 1024
+/** The largest Compose or env file that is read: ten thousand services, or seconds of reading. */
+export const MAX_FILE_BYTES = 5 * 1024 * 1024
 
 /** A file, or in words why it cannot be read. */
 export type ReadResult = SourceFile | { wrong: string; missing?: boolean; folder?: boolean }

@@ -25,7 +25,9 @@ export const applyIncludes = async (document: Node, includer: Includer): Promise
   let result = withKey(document, 'include', undefined)
   for (const [index, item] of includes.items.entries()) {
     const included = await readInclude(item, ['include', index], includer)
-    if (included) result = importResources(included, result, includer.scope.reading.problems)
+    const { problems } = includer.scope.reading
+    if (included) result = importResources(included, result, problems)
+    else problems.markIncomplete()
   }
   return result
 }

@@ -10,7 +10,7 @@
 export type * from './model.ts'
 export type { LoadedTree } from './decode-stack.ts'
 export { loadStack, loadTree, type LoadFailure, type LoadOptions, type LoadResult } from './load.ts'
-export { renderErrors } from './render-errors.ts'
+export { renderErrors, renderWarnings } from './render-errors.ts'
 export { renderPlain, renderStack, toCanonical, type Format } from './render.ts'
 export { toPlain } from './node.ts'
 export { projectVariables, type ProjectVariable } from './variables.ts'

@@ -70,7 +70,7 @@ export const loadStack = async (options: LoadOptions = {}): Promise<LoadResult> 
   if ('errors' in loaded) return loaded
   const { problems, profiles } = loaded
   const stack = decodeStack(loaded)
-  problems.seal()
+  problems.settle()
   const selected = selectServices(stack, { profiles, names: options.services ?? [], problems })
   if (options.consistency !== false)
     checkServices({
@@ -122,6 +122,7 @@ export const loadTree = async (options: LoadOptions = {}): Promise<LoadedTree | 
   if (name !== undefined) environment.set('COMPOSE_PROJECT_NAME', name)
   const scope = { reading, directory: projectDirectory, environment, chain: [] }
   const merged = await readFiles(sources, scope)
+  if (problems.isIncomplete) return failed()
   if (merged?.kind !== 'map' || merged.entries.size === 0) {
     if (problems.errors.length === 0)
       for (const source of sources)
@@ -142,8 +143,9 @@ const finish = (merged: MapNode, name: string, input: ProjectInput): Node => {
     problems.warn(spot, '"version" is obsolete and ignored', 'Remove it.')
   }
   let tree: Node = withDefaults(withKey(merged, 'version', undefined))
-  problems.seal()
+  problems.settle()
   tree = composeValidator.check(tree, 'whole', problems) ?? map(new Map())
+  problems.settle()
   checkTree(tree, problems, options.interpolate === false)
   if (options.resolvePaths !== false) tree = resolvePaths(tree, projectDirectory)
   tree = resolveEnvironment(tree, environment)

@@ -15,7 +15,7 @@ import { describe, list, map, scalar, type Entry, type MergeTag, type Node } fro
 import type { Problems } from './problems.ts'
 import { syntaxProblem } from './parse-errors.ts'
 import { plainScalar } from './scalars.ts'
-import type { SourceFile, Span } from './source.ts'
+import { lineOf, type SourceFile, type Span } from './source.ts'
 
 /** Deeper than anyone writes, shallow enough for every recursion after it. */
 const MAX_DEPTH = 100
@@ -30,6 +30,7 @@ export const parseYaml = (source: SourceFile, problems: Problems): Node[] => {
   const documents = parseDocuments(source)
   if (!documents) {
     problems.error({ path: [], where: span(source, 0, 1) }, 'not YAML: nested too deeply')
+    problems.markIncomplete()
     return []
   }
   const nodes: Node[] = []
@@ -38,6 +39,7 @@ export const parseYaml = (source: SourceFile, problems: Problems): Node[] => {
       // One syntax error makes nonsense of what follows it: the first is the one to mend.
       const [first] = document.errors
       if (first) syntaxProblem(source, first, problems)
+      problems.markIncomplete()
       continue
     }
     if (!document.contents) continue
@@ -48,7 +50,23 @@ export const parseYaml = (source: SourceFile, problems: Problems): Node[] => {
   return nodes
 }
 
+/**
+ * True for thousands of opening brackets or dashes: the library is recursive, and takes seconds to
+ * run out of stack. Brackets in texts count too; nobody has that many that are not closed.
+ */
+const isBottomless = (text: string): boolean => {
+  if (/(?:[-?:] ){500}/.test(text)) return true
+  let depth = 0
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1
+    if (depth > 1000) return true
+    if (depth < 0) depth = 0
+  }
+  return false
+}
+
 const parseDocuments = (source: SourceFile): Document.Parsed[] | undefined => {
+  if (isBottomless(source.text)) return undefined
   try {
     const documents = parseAllDocuments(source.text, {
       // Scalars are read here, as Go reads them; the library only finds the structure.
@@ -103,6 +121,12 @@ class Reader {
     }
   }
 
+  /** Gives the document up: nothing more of it is read. */
+  #stop(): void {
+    this.#stopped = true
+    this.#problems.markIncomplete()
+  }
+
   /** The reference's own guard: past 1,000 values, nearly all of them copies is an attack. */
   #count(node: ParsedNode): boolean {
     this.#nodes += 1
@@ -111,7 +135,7 @@ class Reader {
     const allowed = this.#nodes <= 400_000 ? 0.99 : 0.1
     const tooMany = this.#fromAliases > 100 && this.#nodes > 1000 && ratio > allowed
     if (!tooMany && this.#nodes <= MAX_NODES) return true
-    this.#stopped = true
+    this.#stop()
     this.#problems.error(
       { path: [], where: this.#place(node) },
       tooMany
@@ -150,7 +174,7 @@ class Reader {
         { path, where: this.#place(node) },
         `a cycle: *${node.source} is inside of &${node.source}`,
       )
-      this.#stopped = true
+      this.#stop()
       return undefined
     }
     this.#aliasDepth += 1
@@ -281,9 +305,6 @@ const isPlain = (node: ParsedNode | null): boolean =>
   isScalar(node) && (node.type === 'PLAIN' || node.type === undefined)
 
 const textIn = (node: Scalar.Parsed): string => (typeof node.value === 'string' ? node.value : '')
-
-const lineOf = (at: Span): number =>
-  at.source.lines.findLastIndex((offset) => offset <= at.start) + 1
 
 const tagged = (node: Node, tag: string | undefined): Node => {
   const mergeTag: MergeTag | undefined =

@@ -31,31 +31,50 @@ export class Problems {
   readonly warnings: ComposeError[] = []
   readonly #seen = new Set<string>()
   readonly #about: ModelPath[] = []
-  readonly #broken = new Set<string>()
+  #settled = 0
+  #incomplete = false
 
   error(spot: Spot, message: string, hint?: string): void {
     const about = spot.about ?? spot.path
-    if (this.isBroken(String(about[0]), String(about[1]))) return
+    if (this.#follows(about)) return
     this.#about.push(about)
     this.#add(this.errors, spot, describe(message, hint))
   }
 
+  /** Said once: what is true of one place is no news at the next. */
   warn(spot: Spot, message: string, hint?: string): void {
+    if (this.warnings.some((warning) => warning.message === message)) return
     this.#add(this.warnings, spot, describe(message, hint))
   }
 
-  /** True if something is wrong with this service, network, ... */
+  /** True if this service, network, ... or something in it was found wrong and left out. */
   isBroken(kind: string, name: string): boolean {
-    return this.#broken.has(`${kind} ${name}`)
+    return this.#about.some((path) => path[0] === kind && path[1] === name)
   }
 
   /**
-   * From here on, says nothing more about what was already found wrong (each service, network, ...
-   * as a whole): it is incomplete now, and later checks would only repeat that in other words.
+   * What was found wrong so far has been left out of the tree. From here on, nothing is said about
+   * an object that lacks something because of that: it would be the same error in other words.
    */
-  seal(): void {
-    for (const [kind, name] of this.#about)
-      if (typeof kind === 'string' && typeof name === 'string') this.#broken.add(`${kind} ${name}`)
+  settle(): void {
+    this.#settled = this.#about.length
+  }
+
+  /** A whole file is missing from the tree: what refers to it cannot be checked. */
+  markIncomplete(): void {
+    this.#incomplete = true
+  }
+
+  get isIncomplete(): boolean {
+    return this.#incomplete
+  }
+
+  /** True if something below this path was left out. */
+  #follows(path: ModelPath): boolean {
+    if (path.length < 2) return false
+    return this.#about
+      .slice(0, this.#settled)
+      .some((known) => path.every((part, index) => part === known[index]))
   }
 
   #add(to: ComposeError[], { path, where }: Spot, said: { message: string; hint?: string }): void {

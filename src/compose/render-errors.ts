@@ -4,6 +4,10 @@ import type { ComposeError } from './model.ts'
 export const renderErrors = (errors: readonly ComposeError[]): string =>
   errors.map((error) => `${renderError(error)}\n`).join('')
 
+/** The same for what stops nothing. */
+export const renderWarnings = (warnings: readonly ComposeError[]): string =>
+  warnings.map((warning) => `warning: ${renderError(warning)}\n`).join('')
+
 const renderError = ({ path, message, location, hint }: ComposeError): string => {
   const place = location ? `${location.file}:${location.line}:${location.column} ` : ''
   const service = /^services\.([^.[\]]+)$/.exec(path)

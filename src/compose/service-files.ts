@@ -35,7 +35,6 @@ export const resolveServiceFiles = async (
     return undefined
   }
   for (const [name, service] of Object.entries(stack.services)) {
-    if (loaded.problems.isBroken('services', name)) continue
     await readEnvironment({ name, service, loaded, open })
     await readLabels({ name, service, loaded, open })
   }

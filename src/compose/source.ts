@@ -37,6 +37,9 @@ const lineIndex = (lines: readonly number[], offset: number): number => {
   return low
 }
 
+/** The line a span begins in, from 1. */
+export const lineOf = ({ source, start }: Span): number => lineIndex(source.lines, start) + 1
+
 /**
  * The place of a span, for people. With a key on the same line, line and column are the key's (what
  * an editor should open) and the caret still underlines the value.

@@ -84,13 +84,13 @@ const SAFE = /^[A-Za-z0-9_./$^+\u00a1-\u2027\u202a-\ud7ff][ -~\u00a1-\u2027\u202
 /** Words that YAML 1.1 takes for booleans. */
 const WORDS_1_1 = /^(y|yes|n|no|on|off|true|false|null|~)$/i
 
-/** What YAML 1.1 takes for a number: 1:30 is 90 there. */
-const NUMBERS_1_1 = /^([-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?|[-+.]?\d[\d_.,]*)$/
+/** What some reader takes for a number: 1:30 is 90 in YAML 1.1, and "e0" is one to a careless one. */
+const NUMBERS = /^([-+]?[\d.][\d_.,:eE+-]*|[eE][-+]?\d+)$/
 
 const isPlain = (text: string): boolean => {
   if (!SAFE.test(text) || text.endsWith(' ') || text.endsWith(':')) return false
   if (text.includes(': ') || text.includes(' #')) return false
-  if (WORDS_1_1.test(text) || NUMBERS_1_1.test(text)) return false
+  if (WORDS_1_1.test(text) || NUMBERS.test(text)) return false
   const read = plainScalar(text)
   return read.value === text && read.print === undefined
 }
