@@ -209,18 +209,23 @@ const settled = (view: readonly ServiceProgress[], since: Since): boolean => {
 
 const hopeless = (view: readonly ServiceProgress[], since: Since): ConvergeResult | undefined => {
   const arriving = view.filter((each) => !each.arrived && each.diagnosis?.failures === 0)
+  // What a crashing container needs may still be on its way: then its patience has not begun.
+  const alone = arriving.every((each) => each.diagnosis?.kind === 'held')
   for (const service of view) {
-    const { diagnosis } = service
-    const key = `bad ${service.name} ${diagnosis?.kind}`
-    if (diagnosis === undefined || diagnosis.hopeless === 'no') continue
-    const lasted = since.first(key)
-    if (diagnosis.hopeless === 'now') return { outcome: 'failed', service, diagnosis }
-    const exits = diagnosis.kind === 'exit' || diagnosis.kind === 'memory'
-    const alone = arriving.every((each) => each.diagnosis?.kind === 'held')
-    const patience = exits && !alone ? EXIT_PATIENCE_MS : PATIENCE_MS
-    if (lasted >= patience && (!exits || diagnosis.failures >= EXITS)) {
-      return { outcome: 'failed', service, diagnosis }
+    const { diagnosis, name } = service
+    if (!alone) since.forget(`alone ${name}`)
+    if (diagnosis === undefined || diagnosis.hopeless === 'no') {
+      since.forget(`bad ${name}`)
+      continue
     }
+    if (diagnosis.hopeless === 'now') return { outcome: 'failed', service, diagnosis }
+    const lasted = since.first(`bad ${name}`, diagnosis.kind)
+    const exits = diagnosis.kind === 'exit' || diagnosis.kind === 'memory'
+    const outOfPatience = exits
+      ? diagnosis.failures >= EXITS &&
+        (lasted >= EXIT_PATIENCE_MS || (alone && since.first(`alone ${name}`) >= PATIENCE_MS))
+      : lasted >= PATIENCE_MS
+    if (outOfPatience) return { outcome: 'failed', service, diagnosis }
   }
   return undefined
 }
@@ -228,18 +233,19 @@ const hopeless = (view: readonly ServiceProgress[], since: Since): ConvergeResul
 /** Since when something has been so, by name. */
 class Since {
   readonly #clock: Clock
-  readonly #times = new Map<string, number>()
+  readonly #times = new Map<string, { at: number; value: string }>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Milliseconds since the first time this was asked for and not forgotten. */
-  first(name: string): number {
+  /** Milliseconds since this was first asked for with this value, and not forgotten since. */
+  first(name: string, value = ''): number {
     const now = this.#clock.now()
-    const time = this.#times.get(name) ?? now
-    this.#times.set(name, time)
-    return now - time
+    const known = this.#times.get(name)
+    if (known?.value === value) return now - known.at
+    this.#times.set(name, { at: now, value })
+    return 0
   }
 
   forget(name: string): void {

@@ -9,10 +9,12 @@ import {
   bySlot,
   createdAt,
   hasFailed,
+  healthcheckOf,
   isCurrent,
   isHeld,
   isWanted,
   newestFirst,
+  restartsAlways,
   taskName,
   wantedTasks,
 } from './tasks.ts'
@@ -135,12 +137,13 @@ const stoppedUpdate = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefi
 const failingSlot = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefined => {
   const { service } = scene
   const job = isJob(service.Spec.Mode)
-  const ended = (task: Task) => hasFailed(task) || (!job && endedByItself(task))
+  // A service that ends by itself though it is to be restarted is none.
+  const always = !job && restartsAlways(service)
+  const ended = (task: Task) => hasFailed(task) || (always && endedByItself(task))
   const worst = bySlot(fresh.filter((task) => isCurrent(task, service)))
     .map((slot) => ({
       failures: slot.filter((task) => ended(task)),
       serves: slot.some((task) => isWanted(task) && task.Status?.State === 'running'),
-      retries: slot.some((task) => isWanted(task) && !hasFailed(task)),
       done: job && slot.some((task) => task.Status?.State === 'complete'),
     }))
     .filter((slot) => slot.failures.length > 0 && !slot.serves && !slot.done)
@@ -149,10 +152,17 @@ const failingSlot = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefine
   if (worst === undefined || task === undefined) return undefined
   const count = worst.failures.length
   const diagnosis = failure(scene, task, count)
-  if (!worst.retries) return { ...diagnosis, hopeless: 'now' }
+  if (isGivenUp(service, count)) return { ...diagnosis, hopeless: 'now' }
   // One refusal may be a registry that coughed; the same one twice is a fact.
   const fact = diagnosis.kind !== 'exit' && diagnosis.kind !== 'memory' && count >= 2
   return { ...diagnosis, hopeless: fact ? 'now' : 'if-it-stays' }
+}
+
+/** The restart policy allows no further try. */
+const isGivenUp = (service: Service, failures: number): boolean => {
+  const { Condition: condition, MaxAttempts: attempts = 0 } =
+    service.Spec.TaskTemplate?.RestartPolicy ?? {}
+  return condition === 'none' || (attempts > 0 && failures > attempts)
 }
 
 /** A task of a service that ended with status 0 though it was wanted. */
@@ -221,9 +231,6 @@ const onItsWay = (scene: Scene, live: readonly Task[]): Diagnosis | undefined =>
 }
 
 const hasCheck = (service: Service): boolean => {
-  const container = (service.Spec.TaskTemplate?.ContainerSpec ?? {}) as {
-    Healthcheck?: { Test?: string[] }
-  }
-  const test = container.Healthcheck?.Test ?? []
+  const test = healthcheckOf(service.Spec.TaskTemplate)?.Test ?? []
   return test.length > 0 && test[0] !== 'NONE'
 }

@@ -1,6 +1,7 @@
 import type { Engine, LogLine, Task } from '../engine/index.ts'
 import type { Diagnosis } from './diagnose.ts'
 import type { ServiceProgress } from './progress.ts'
+import { healthcheckOf } from './tasks.ts'
 
 /** Runs a command in the container of a task, wherever it is; undefined if that cannot be done. */
 export type RunInTask = (
@@ -104,8 +105,7 @@ export class HealthProbe {
 const slotOf = (task: Task): string => `${task.ServiceID} ${task.Slot || task.NodeID}`
 
 const checkCommand = (task: Task): string[] | undefined => {
-  const container = (task.Spec?.ContainerSpec ?? {}) as { Healthcheck?: { Test?: string[] } }
-  const [kind, ...words] = container.Healthcheck?.Test ?? []
+  const [kind, ...words] = healthcheckOf(task.Spec)?.Test ?? []
   if (kind === 'CMD') return words
   return kind === 'CMD-SHELL' ? ['/bin/sh', '-c', words.join(' ')] : undefined
 }

@@ -138,7 +138,7 @@ export const wireSpec = (
   options: { held: boolean; forceUpdate: number },
 ): ServiceSpec => {
   const { spec } = service
-  const container = spec.TaskTemplate.ContainerSpec
+  const { Healthcheck: healthcheck, ...container } = spec.TaskTemplate.ContainerSpec
   const fileId = (kind: 'config' | 'secret', name: string): string => {
     const id = context.files.get(`${kind} ${name}`)
     if (id === undefined) {
@@ -158,6 +158,8 @@ export const wireSpec = (
       })),
       ContainerSpec: {
         ...container,
+        // The API description's spelling; engines take either and give back the other.
+        ...(healthcheck === undefined ? {} : { HealthCheck: healthcheck }),
         ...(container.Configs === undefined
           ? {}
           : {

@@ -1,4 +1,5 @@
 import type { Service, Task } from '../engine/index.ts'
+import { healthcheckOf } from './tasks.ts'
 
 /** Why a task ended or was refused. */
 export type FailureKind =
@@ -68,7 +69,6 @@ export const explainFailure = (
 ): { sentence: string; advice: string } => {
   const { name, host, service } = about
   const err = (task.Status?.Err ?? task.Status?.Message ?? '').replace(/^"|"$/g, '')
-  const container = service.Spec.TaskTemplate?.ContainerSpec
   const times = about.failures > 1 ? `, ${about.failures} times` : ''
   switch (kind) {
     case 'image':
@@ -110,7 +110,7 @@ export const explainFailure = (
       }
     case 'unhealthy':
       return {
-        sentence: `${name} on ${host} never became healthy${times}: its health check failed${checkText(container)}.`,
+        sentence: `${name} on ${host} never became healthy${times}: its health check failed${checkText(service)}.`,
         advice: `Look at its output: muster logs ${name}`,
       }
     case 'memory':
@@ -143,9 +143,8 @@ const plainImage = (task: Task, service: Service): string =>
     ''
   ).replace(/@sha256:[0-9a-f]+$/, '')
 
-const checkText = (container: object | undefined): string => {
-  const { Healthcheck: check } = (container ?? {}) as { Healthcheck?: { Test?: string[] } }
-  const test = check?.Test?.slice(1).join(' ')
+const checkText = (service: Service): string => {
+  const test = healthcheckOf(service.Spec.TaskTemplate)?.Test?.slice(1).join(' ')
   return test ? ` (${test})` : ''
 }
 

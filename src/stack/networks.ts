@@ -14,7 +14,7 @@ export const desiredNetworks = (
   stack: Stack,
   options: { api: string; notes: string[] },
 ): DesiredNetwork[] =>
-  Object.entries(stack.networks).map(([key, network]) => {
+  usedNetworks(stack).map(([key, network]) => {
     if (network.external) {
       return { name: network.name, external: true, request: { Name: network.name } }
     }
@@ -29,6 +29,17 @@ export const desiredNetworks = (
       request: request(stack.name, network, options.api),
     }
   })
+
+/** A network that no service is on would only take addresses. */
+const usedNetworks = (stack: Stack): [string, Network][] => {
+  const used = new Set(
+    Object.values(stack.services).flatMap((service) => {
+      const names = Object.keys(service.networks ?? {})
+      return names.length > 0 ? names : service.network_mode === 'host' ? [] : ['default']
+    }),
+  )
+  return Object.entries(stack.networks).filter(([key]) => used.has(key))
+}
 
 const request = (stack: string, network: Network, api: string): DesiredNetwork['request'] => {
   const ipam = ipamOf(network)

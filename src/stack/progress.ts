@@ -1,7 +1,7 @@
 import type { Service, Task } from '../engine/index.ts'
 import { isJob } from './deploy-spec.ts'
 import { type Diagnosis, diagnose, type Scene } from './diagnose.ts'
-import { hasFailed, isCurrent, isHeld, isWanted, wantedTasks } from './tasks.ts'
+import { hasFailed, isCurrent, isHeld, isWanted, restartsAlways, wantedTasks } from './tasks.ts'
 
 /** How far a service is. */
 export interface ServiceProgress {
@@ -32,9 +32,12 @@ export const progressOf = (
   const job = isJob(service.Spec.Mode)
   const wanted = wantedTasks(service, tasks)
   const current = tasks.filter((task) => isCurrent(task, service))
-  const done = job
-    ? current.filter((task) => task.Status?.State === 'complete').length
-    : current.filter((task) => serves(task) && isReady(task, options.ready)).length
+  const completed = current.filter((task) => task.Status?.State === 'complete')
+  const serving = current.filter((task) => serves(task) && isReady(task, options.ready))
+  // Who wants no restart (after success) is done when it is done.
+  const once = !job && !restartsAlways(service)
+  const finished = once ? new Set(completed.map((task) => task.Slot ?? task.NodeID)).size : 0
+  const done = job ? completed.length : serving.length + finished
   const state: string | undefined = service.UpdateStatus?.State
   const updating = state === 'updating' || (options.expectsUpdate && state !== 'completed')
   const old = !job && tasks.some((task) => serves(task) && !isCurrent(task, service))

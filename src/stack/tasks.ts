@@ -3,9 +3,11 @@ import type { Service, Task, TaskSpec } from '../engine/index.ts'
 import { canonicalSpec } from './canonical.ts'
 import { isJob } from './deploy-spec.ts'
 
-/** True if Swarm wants the task to run (or to be ready to). */
+/** True if Swarm wants the task to run, to be ready to, or, in a job, to complete. */
 export const isWanted = (task: Task): boolean =>
-  task.DesiredState === 'running' || task.DesiredState === 'ready'
+  task.DesiredState === 'running' ||
+  task.DesiredState === 'ready' ||
+  task.DesiredState === 'complete'
 
 /** True if the task ended without being asked to, or could not be started. */
 export const hasFailed = (task: Task): boolean =>
@@ -49,6 +51,10 @@ export const wantedTasks = (service: Service, tasks: readonly Task[]): number =>
   return mode?.Replicated?.Replicas ?? 1
 }
 
+/** A task that ends is replaced whatever its exit status; Swarm's default. */
+export const restartsAlways = (service: Service): boolean =>
+  (service.Spec.TaskTemplate?.RestartPolicy?.Condition ?? 'any') === 'any'
+
 /** The service waits for its dependencies; Muster's leader will give it its tasks. */
 export const isHeld = (service: Service): boolean =>
   service.Spec.Labels?.[LABEL.after] !== undefined
@@ -56,6 +62,16 @@ export const isHeld = (service: Service): boolean =>
 /** `web.2` for the second replica of `shop_web`, `web on host-1` in a global service. */
 export const taskName = (key: string, task: Task): string =>
   task.Slot === undefined || task.Slot === 0 ? key : `${key}.${task.Slot}`
+
+/** The health check that a container gets from its spec; undefined: the image's own, if any. */
+export const healthcheckOf = (template: TaskSpec | undefined): { Test?: string[] } | undefined => {
+  const container = (template?.ContainerSpec ?? {}) as {
+    Healthcheck?: { Test?: string[] }
+    HealthCheck?: { Test?: string[] }
+  }
+  // Engines say Healthcheck, their API description HealthCheck.
+  return container.Healthcheck ?? container.HealthCheck
+}
 
 /** When the engine made it, as milliseconds since 1970. */
 export const createdAt = (task: Task): number => Date.parse(task.CreatedAt ?? '') || 0
