@@ -319,7 +319,11 @@ export const networkEngine = (facade: Facade): NetworkApi => {
         const text = `network ${network.id} is in use by service ${user.id}`
         throw facade.refuse(400, text, doing)
       }
-      if ([...host.containers.values()].some(({ attachments }) => attachments.has(network.id))) {
+      // A container that has ended has given its endpoints back.
+      const attached = [...host.containers.values()].some(
+        ({ status, attachments }) => status === 'running' && attachments.has(network.id),
+      )
+      if (attached) {
         const text = `error while removing network: network ${network.name} has active endpoints`
         throw facade.refuse(403, text, doing)
       }

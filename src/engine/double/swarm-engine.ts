@@ -200,7 +200,7 @@ export const swarmEngine = (facade: Facade): SwarmApi => {
           specVersion: service.specVersion + 1,
           previous: { spec: service.spec, specVersion: service.specVersion },
           updateStatus: undefined,
-          job: nextJob(service, spec, world.clock.wall()),
+          job: nextJob(service, world.clock.wall()),
         }),
       )
       return { Warnings: [] }
@@ -257,16 +257,9 @@ export const swarmEngine = (facade: Facade): SwarmApi => {
   }
 }
 
-/** A job runs again when its update says so by a new ForceUpdate. */
-const nextJob = (
-  { job, spec: before }: ServiceRecord,
-  after: NamedServiceSpec,
-  now: number,
-): ServiceRecord['job'] => {
-  if (job === undefined) return undefined
-  if (before.TaskTemplate?.ForceUpdate === after.TaskTemplate?.ForceUpdate) return job
-  return { iteration: job.iteration + 1, lastExecution: now }
-}
+/** A job runs again after every update, even of its labels alone. */
+const nextJob = ({ job }: ServiceRecord, now: number): ServiceRecord['job'] =>
+  job === undefined ? undefined : { iteration: job.iteration + 1, lastExecution: now }
 
 const refersTo = ({ TaskTemplate }: ServiceSpec, kind: Blob, id: string): boolean => {
   const { Configs = [], Secrets = [] } = TaskTemplate?.ContainerSpec ?? {}
