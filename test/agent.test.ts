@@ -302,17 +302,20 @@ describe('agents on real engines', () => {
       },
     )
     await lab.cut(lonely)
-    await until(
-      'the others to suspect it',
-      async () => (await stateOf('host-1', lonely)) === 'suspected',
-      { timeoutMs: 5000, intervalMs: 10 },
-    )
-    expect(await served('host-1', 'all')).toHaveLength(3)
-    // Long after it has stopped hearing them, and before Swarm's leader could have told it anything.
-    await new Promise((resolve) => setTimeout(resolve, 4000))
-    expect(await served(lonely, 'all')).toHaveLength(HOSTS.length)
-    expect((await status(lonely))?.hosts.some(({ state }) => state === 'suspected')).toBe(false)
-    await lab.heal(lonely)
+    try {
+      await until(
+        'the others to suspect it',
+        async () => (await stateOf('host-1', lonely)) === 'suspected',
+        { timeoutMs: 5000, intervalMs: 10 },
+      )
+      expect(await served('host-1', 'all')).toHaveLength(3)
+      // Long after it has stopped hearing them, and before Swarm's leader could have told it anything.
+      await new Promise((resolve) => setTimeout(resolve, 4000))
+      expect(await served(lonely, 'all')).toHaveLength(HOSTS.length)
+      expect((await status(lonely))?.hosts.some(({ state }) => state === 'suspected')).toBe(false)
+    } finally {
+      await lab.heal(lonely)
+    }
     await allAlive()
   })
 

@@ -63,6 +63,14 @@ test('when an agent ends its last report stands, until Swarm knows better', () =
   expect(shown()).toBe('a,c')
 })
 
+test('a manager that is cut off adds nothing that Swarm said long ago', () => {
+  // The task of a life before the last: Swarm had not been asked since.
+  sources.setTasks([task('old')])
+  sources.setReported('h1', reported(sampleEndpoint('new')), true)
+  sources.setReported('h1', reported(sampleEndpoint('new')), false)
+  expect(shown()).toBe('new')
+})
+
 test('what Swarm has decided to stop is leaving, and so is what its host saw signalled', () => {
   sources.setReported(
     'h1',

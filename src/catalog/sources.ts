@@ -36,7 +36,7 @@ interface HostEntry {
   reported: Reported
   /** Its agent's stream is open, so what it says is all there is. */
   reporting: boolean
-  /** `#passes` when its stream ended: what Swarm said before is older than the last report. */
+  /** `#passes` when its stream ended; 0 if it never reported. */
   endedAtPass: number
   /** Swarm has called it down for so long that its endpoints are forgotten. */
   forgotten: boolean
@@ -213,14 +213,16 @@ export class CatalogSources {
     if (entry.reporting) return entry.reported.endpoints
     const endpoints = new Map<EndpointId, Endpoint>()
     if (entry.forgotten) return endpoints
+    // What Swarm said before the last report is older than it.
+    const swarmIsNewer = this.#passes > entry.endedAtPass
     for (const endpoint of entry.reported.endpoints.values()) {
       const task = this.#tasks.get(endpoint.id)
-      if (task ? !hasEnded(task) : this.#passes === entry.endedAtPass)
-        endpoints.set(endpoint.id, endpoint)
+      if (task ? !hasEnded(task) : !swarmIsNewer) endpoints.set(endpoint.id, endpoint)
     }
+    if (!swarmIsNewer || entry.swarm?.down) return endpoints
     for (const taskId of this.#tasksOfHost.get(id) ?? []) {
       const task = this.#tasks.get(taskId)
-      if (!task || task.state !== 'running' || endpoints.has(taskId) || entry.swarm?.down) continue
+      if (!task || task.state !== 'running' || isLeaving(task) || endpoints.has(taskId)) continue
       endpoints.set(taskId, task.endpoint)
     }
     return endpoints
