@@ -80,9 +80,9 @@ export const hostCases = (contract: () => Contract): void => {
       IPAddress: expect.stringMatching(/^10\./) as string,
       Aliases: expect.arrayContaining(['me']) as string[],
     })
-    await refused('ENGINE_REFUSED', engine.connectNetwork(network, box.Id))
+    await refused('CONFLICT', engine.connectNetwork(network, box.Id))
     await refused('ENGINE_REFUSED', engine.connectNetwork(closed, box.Id))
-    await refused('NOT_FOUND', engine.connectNetwork('no-such-network', box.Id))
+    await refused('ENGINE_REFUSED', engine.connectNetwork('no-such-network', box.Id))
     await engine.disconnectNetwork(network, box.Id)
     expect(await attached()).toBeUndefined()
     await engine.removeContainer(box.Id, { force: true })

@@ -249,8 +249,8 @@ export const objectCases = (contract: () => Contract): void => {
   it('shows hosts with their role, state and labels', async () => {
     const c = contract()
     const nodes = await c.engine.listNodes()
-    expect(nodes.map(({ Description }) => Description?.Hostname).toSorted()).toEqual(
-      c.world.hosts.toSorted(),
+    expect(new Set(nodes.map(({ Description }) => Description?.Hostname))).toEqual(
+      new Set(c.world.hosts),
     )
     expect(nodes.filter(({ ManagerStatus }) => ManagerStatus?.Leader === true)).toHaveLength(1)
     expect(nodes.every(({ Status }) => Status?.State === 'ready')).toBe(true)

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { Task } from '../types.ts'
 import type { Contract } from './world.ts'
 
-const slots = (tasks: Task[]) => tasks.map(({ Slot }) => Slot).toSorted()
+const slots = (tasks: Task[]) => tasks.map(({ Slot }) => Slot ?? 0).toSorted((a, b) => a - b)
 const ids = (tasks: Task[]) => tasks.map(({ ID }) => ID).toSorted()
 
 /** Cases about what the control loops make of services. */
@@ -219,7 +219,8 @@ export const orchestrationCases = (contract: () => Contract): void => {
       const [only] = await c.tasks(id)
       return only?.Status?.State === 'failed' && only
     })
-    expect(task.Status?.Err).toMatch(/unhealthy container/)
+    expect(task.Status?.Err).toBe('task: non-zero exit (5): dockerexec: unhealthy container')
+    expect(task.Status?.ContainerStatus?.ExitCode).toBe(5)
     await c.remove(id)
   })
 
@@ -281,7 +282,7 @@ export const orchestrationCases = (contract: () => Contract): void => {
     await c.remove(id)
   })
 
-  it('runs a job to completion, so many at a time, and again when told to', async () => {
+  it('runs a job to completion, so many at a time, and again after any update', async () => {
     const c = contract()
     const id = await c.create(
       c.spec(c.name('job'), 'finishes', {
@@ -302,10 +303,7 @@ export const orchestrationCases = (contract: () => Contract): void => {
     expect(new Set(tasks.map(({ Slot }) => Slot ?? 0)).size).toBe(3)
     expect(tasks.every(({ DesiredState }) => DesiredState === 'complete')).toBe(true)
     expect(most).toBeLessThanOrEqual(2)
-    await c.update(id, ({ TaskTemplate = {}, ...spec }) => ({
-      ...spec,
-      TaskTemplate: { ...TaskTemplate, ForceUpdate: 1 },
-    }))
+    await c.update(id, (spec) => ({ ...spec, Labels: { a: '1' } }))
     await c.world.until('three more', () => completed(1))
     await c.remove(id)
   })

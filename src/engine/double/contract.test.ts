@@ -11,7 +11,7 @@ const SCRIPTS: Record<Program, Script> = {
   talks: { log: ['first', { stream: 'stderr', text: 'second' }, 'third'] },
   fails: { exit: { afterMs: 300, code: 3, log: ['last words'] } },
   finishes: { exit: { afterMs: 300, code: 0 } },
-  sick: { health: () => false },
+  sick: { health: () => false, stopCode: 5 },
   slow: { health: (runningMs) => runningMs >= 3_000 },
   missing: { missing: true },
 }
@@ -32,7 +32,7 @@ const open = async (count: number): Promise<ContractWorld & AsyncDisposable> => 
   await swarm.engine('host-1').pullImage(imageOf('idle'))
   return {
     hosts,
-    engine: swarm.engine,
+    engine: (host) => swarm.engine(host),
     image: imageOf('idle'),
     program: (program) => ({ Image: imageOf(program), ...CHECKS[program] }),
     until: async (what, look, limitMs = 60_000) => {
@@ -47,7 +47,7 @@ const open = async (count: number): Promise<ContractWorld & AsyncDisposable> => 
       )
       return found as never
     },
-    pass: swarm.advance,
+    pass: (ms) => swarm.advance(ms),
     [Symbol.asyncDispose]: () => swarm[Symbol.asyncDispose](),
   }
 }

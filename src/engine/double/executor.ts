@@ -223,17 +223,16 @@ export class Executor {
       await run.until(() => container.status === 'exited', signal)
       return report('shutdown', 'shutdown')
     }
-    const message = ran ? 'started' : 'starting'
-    if (container.health === 'unhealthy' && container.status !== 'exited') {
+    const unhealthy = container.status !== 'exited'
+    if (unhealthy) {
       host.stop(container, grace)
       await run.until(() => container.status === 'exited', signal)
-      const code = container.exitCode
-      const why = 'dockerexec: unhealthy container'
-      return report('failed', message, code === 0 ? why : `task: non-zero exit (${code}): ${why}`)
     }
     const { exitCode } = container
-    if (exitCode === 0) report('complete', 'finished')
-    else report('failed', message, `task: non-zero exit (${exitCode})`)
+    // Even what was stopped for being unhealthy has finished, if it says so itself.
+    if (exitCode === 0) return report('complete', 'finished')
+    const why = unhealthy ? ': dockerexec: unhealthy container' : ''
+    report('failed', ran ? 'started' : 'starting', `task: non-zero exit (${exitCode})${why}`)
   }
 
   #reporter(task: TaskRecord, containerOf: () => Container | undefined): Reporter {

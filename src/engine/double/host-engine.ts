@@ -331,15 +331,20 @@ export const networkEngine = (facade: Facade): NetworkApi => {
     },
     connectNetwork: async (id, containerId, { aliases = [] } = {}) => {
       const doing = `connect container ${containerId} to network ${id}`
-      const network = find(id, doing)
+      facade.reach(doing)
       const container = containerOf(containerId, doing)
+      const network = visible().find((each) => each.id === id || each.name === id)
+      if (network === undefined) {
+        const text = `Could not attach to network ${id}: network ${id} not found`
+        throw facade.refuse(403, text, doing)
+      }
       if (network.host === undefined && network.request.Attachable !== true) {
         const text = `Could not attach to network ${network.name}: network ${network.name} not manually attachable`
         throw facade.refuse(403, text, doing)
       }
       if (container.attachments.has(network.id)) {
-        const text = `endpoint with name ${container.options.name} already exists in network ${network.name}`
-        throw facade.refuse(403, text, doing)
+        const text = `${container.options.name} is already attached to network ${network.name}`
+        throw facade.refuse(409, text, doing)
       }
       const [address = '', prefix = ''] = takeAddress(store, network.id).address.split('/')
       const prefixLength = Number(prefix)

@@ -37,6 +37,9 @@ const meta = ({ id, version, createdAt, updatedAt }: Meta) => ({
   UpdatedAt: time(updatedAt),
 })
 
+/** The engine leaves out zeros. */
+const showIteration = (iteration: number) => (iteration === 0 ? {} : { Index: iteration })
+
 export const showService = (service: ServiceRecord): Service => ({
   ...meta(service),
   Spec: copy(service.spec),
@@ -52,7 +55,7 @@ export const showService = (service: ServiceRecord): Service => ({
   ...(service.updateStatus !== undefined && { UpdateStatus: copy(service.updateStatus) }),
   ...(service.job !== undefined && {
     JobStatus: {
-      JobIteration: { Index: service.job.iteration },
+      JobIteration: showIteration(service.job.iteration),
       LastExecution: time(service.job.lastExecution),
     },
   }),
@@ -86,7 +89,9 @@ export const showTask = (
       PortStatus: {},
     },
     DesiredState: task.desired,
-    ...(task.jobIteration !== undefined && { JobIteration: { Index: task.jobIteration } }),
+    ...(task.jobIteration !== undefined && {
+      JobIteration: showIteration(task.jobIteration),
+    }),
     ...(task.attachments.length > 0 && {
       NetworksAttachments: task.attachments.map(({ networkId, address }) => ({
         Network: { ID: networkId, Spec: { Name: network(networkId)?.name ?? '' } },

@@ -9,7 +9,6 @@ import { checkChange, normaliseService, plain } from './normalise.ts'
 import { showCluster, showConfig, showNode, showSecret, showService, showTask } from './present.ts'
 import type {
   ConfigRecord,
-  NamedServiceSpec,
   NodeRecord,
   SecretRecord,
   ServiceRecord,

@@ -47,7 +47,9 @@ export const swarmEvent = (change: Change): SwarmEvent | undefined => {
     case 'config':
     case 'secret':
       return make({ name: change.after.spec.Name })
-    default:
-      return undefined
+    case 'task':
+    case 'cluster':
+      break
   }
+  return undefined
 }

@@ -91,7 +91,9 @@ const reconcile = (
 
 const removeTasks = ({ store }: Control, updates: Updates, serviceId: string): void => {
   updates.cancel(serviceId)
-  for (const { id, desired } of store.tasksOf(serviceId)) {
+  for (const { id, desired, jobIteration } of store.tasksOf(serviceId)) {
+    // Docker 20.10 forgets the tasks of a removed job: they run on, and stay listed.
+    if (jobIteration !== undefined) continue
     if (desired !== 'remove') store.update('task', id, { desired: 'remove' })
   }
 }
