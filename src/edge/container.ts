@@ -95,8 +95,9 @@ export class EdgeContainer implements EdgeProcess {
       if (running && mounted === 'there') return 'running'
       if (await this.#startAgain(running)) return 'started'
     }
-    await this.#remove()
+    // The old one serves until the new one can start.
     await this.#haveImage(image)
+    await this.#remove()
     await this.#engine.createContainer(CONTAINER, { ...spec, Labels: { [LABEL.edge]: hash } })
     await this.#engine.startContainer(CONTAINER)
     return 'started'

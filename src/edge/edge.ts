@@ -55,6 +55,8 @@ export class Edge implements AsyncDisposable {
   #unreachableSince = 0
   #askedAt = 0
   #sweptAt = 0
+  /** Large catalogs that change all the time get half of a core, not all of it. */
+  #restUntil = 0
   #written = ''
   /** The last write: one after the other, so that an older text never comes last. */
   #saving: Promise<boolean> = Promise.resolve(true)
@@ -122,8 +124,15 @@ export class Edge implements AsyncDisposable {
   async #converge(): Promise<void> {
     const catalog = this.#catalog
     if (catalog === null) return
+    const early = this.#restUntil - this.#clock.now()
+    if (early > 0) {
+      this.#routes.wakeIn(early)
+      return
+    }
     const worker = await this.#connected()
+    const startedAt = this.#clock.now()
     const wanted = edgeConfig(catalog)
+    this.#restUntil = Math.min(2 * this.#clock.now() - startedAt, startedAt + T.longestRest)
     await this.#findTakenPorts(wanted.config, worker)
     const { config, conflicts } = withoutPorts(wanted.config, this.#blocked.ports)
     const goal = { catalog, config, rendered: renderHaproxyConfig(config, this.#process.render) }

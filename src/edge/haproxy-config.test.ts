@@ -77,7 +77,7 @@ describe('renderHaproxyConfig', () => {
       { listeners: [{ port: 80, mode: 'tcp' as const, backend: evil }] },
       { listeners: [{ port: Number.NaN, mode: 'tcp' as const, backend: 'db' }] },
     ]) {
-      expect(() => render(over)).toThrow(/not fit|not a port/)
+      expect(() => render(over).text).toThrow(/not fit|not a port/)
     }
     const { text } = render({ backends: [db, { ...web, service: "x'\n  bind :22" }] })
     expect(text).toContain("string 'x__  bind :22: no endpoint answers'")

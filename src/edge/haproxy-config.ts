@@ -11,7 +11,8 @@ export interface RenderOptions {
 }
 
 export interface RenderedConfig {
-  text: string
+  /** The whole file; made when it is asked for, because most changes need no file. */
+  readonly text: string
   /**
    * Hash of everything but the servers, in `description` of `show info`: tells which configuration a
    * running process was started with. The same revision needs runtime commands only, no reload.
@@ -183,10 +184,9 @@ const backendSection = (backend: EdgeBackend): string[] => [
       ]),
 ]
 
-const serverLines = (backend: EdgeBackend, checkIntervalMs: number): string[] =>
+const serverLines = (backend: EdgeBackend, options: string): string[] =>
   backend.servers.map(
-    (server) =>
-      `  server ${word(server.name)} ${serverAddress(server)} ${serverOptions(backend, checkIntervalMs)}`,
+    (server) => `  server ${word(server.name)} ${serverAddress(server)} ${options}`,
   )
 
 /**
@@ -200,18 +200,31 @@ export const renderHaproxyConfig = (config: EdgeConfig, options: RenderOptions):
     ...config.listeners.map((listener) => frontendSection(listener, options)),
     noRouteSection(),
   ]
-  const heads = config.backends.map(backendSection)
+  const backends = config.backends.map((backend) => ({
+    backend,
+    head: backendSection(backend),
+    options: serverOptions(backend, config.checkIntervalMs),
+  }))
   const revision = `muster-${hash([
     structure('muster'),
-    heads,
-    config.backends.map((backend) => serverOptions(backend, config.checkIntervalMs)),
+    backends.map(({ head, options }) => [head, options]),
   ])}`
-  const backends = config.backends.map((backend, index) => [
-    ...(heads[index] ?? []),
-    ...serverLines(backend, config.checkIntervalMs),
-  ])
-  const sections = [...structure(revision), ...backends]
-  return { text: `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`, revision }
+  let text: string | undefined
+  return {
+    revision,
+    get text() {
+      text ??= `${[
+        ...structure(revision),
+        ...backends.map(({ backend, head, options }) => [
+          ...head,
+          ...serverLines(backend, options),
+        ]),
+      ]
+        .map((lines) => lines.join('\n'))
+        .join('\n\n')}\n`
+      return text
+    },
+  }
 }
 
 const hash = (value: unknown): string =>

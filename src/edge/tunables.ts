@@ -40,6 +40,8 @@ export const EDGE_TUNABLES = {
   ping: 5000,
   /** Whether drained servers have closed their last connection. */
   sweep: 1000,
+  /** Between two looks at a catalog that changes all the time: as long as a look takes, at most this. */
+  longestRest: 250,
   /** haproxy.cfg follows changes of endpoints at most this often; it matters after a crash only. */
   saveEvery: 200,
   /** Leaving a network ends the connections on it: only when it has stayed unwanted. */

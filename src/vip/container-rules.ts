@@ -16,6 +16,8 @@ export type VipEvent =
 /** What the rules of one container should be. */
 export interface RulesGoal {
   table: VipTable
+  /** The table as text, to compare. */
+  key: string
   /** Addresses to refuse, and until when (of the clock). */
   dead: ReadonlyMap<string, number>
   /** Addresses whose connections are to end now. */
@@ -35,7 +37,6 @@ export interface ContainerRulesOptions {
 }
 
 interface Applied {
-  /** The table, as text. */
   key: string
   vips: ReadonlySet<string>
   dead: ReadonlyMap<string, number>
@@ -47,7 +48,7 @@ const nothingApplied: Applied = { key: '', vips: new Set(), dead: new Map() }
 export class ContainerRules {
   readonly #options: ContainerRulesOptions
   readonly #loop: Loop
-  #goal: RulesGoal = { table: { services: [] }, dead: new Map(), cuts: new Map() }
+  #goal: RulesGoal = { table: { services: [] }, key: '', dead: new Map(), cuts: new Map() }
   #applied: Applied = nothingApplied
   readonly #cuts = new Map<string, CutReason>()
   #prepared = false
@@ -94,7 +95,7 @@ export class ContainerRules {
 
   #scriptNeeded(): boolean {
     const { key, dead } = this.#applied
-    if (key !== JSON.stringify(this.#goal.table)) return true
+    if (key !== this.#goal.key) return true
     // Those that are over are forgotten by the kernel; those that live again must not be refused.
     const now = this.#options.clock.now()
     const refused = [...dead].filter(([, until]) => until > now).map(([address]) => address)
@@ -133,7 +134,7 @@ export class ContainerRules {
   /** False when there is no namespace to apply it to. */
   async #apply(): Promise<boolean> {
     const { container, netns, namespace, clock, onEvent } = this.#options
-    const { table, dead } = this.#goal
+    const { table, key, dead } = this.#goal
     const cuts = new Map(this.#cuts)
     const vips = new Set(table.services.map((service) => service.vip))
     const added = vips.difference(this.#applied.vips)
@@ -150,7 +151,7 @@ export class ContainerRules {
       return false
     }
     this.#prepared = true
-    this.#applied = { key: JSON.stringify(table), vips, dead }
+    this.#applied = { key, vips, dead }
     const plan = planCuts({ flows: parseFlows(output), vips, cuts, added })
     if (plan.sockets.length + plan.directly.length + plan.forget.length > 0) {
       await namespace.cut(netns, plan)

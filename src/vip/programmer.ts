@@ -45,13 +45,16 @@ export class VipProgrammer implements AsyncDisposable {
   readonly #gate: Gate
   readonly #tracker = new EndpointTracker()
   readonly #rules = new Map<string, ContainerRules>()
-  /** Looks again at what an incomplete catalog lacked. */
-  readonly #again: Loop
+  readonly #look: Loop
   /** Addresses to refuse, by network, and until when. */
   readonly #dead = new Map<NetworkId, Map<string, number>>()
   #catalog: Catalog | null = null
   #containers: readonly LocalContainer[] = []
+  /** Until then, what the catalog lacks may only be unknown yet to the manager it now comes from. */
   #completeAt = 0
+  #restUntil = 0
+  /** What was last given has not been looked at. */
+  #unseen = false
 
   constructor(options: VipOptions = {}) {
     this.#clock = options.clock ?? systemClock
@@ -59,7 +62,7 @@ export class VipProgrammer implements AsyncDisposable {
     this.#namespace = options.namespace ?? hostNamespaces
     this.#parallel = options.parallel ?? T.parallel
     this.#gate = new Gate(this.#parallel)
-    this.#again = new Loop({
+    this.#look = new Loop({
       run: async () => this.#update(),
       onError: (error) => this.#emit({ type: 'failed', container: '', error }),
       clock: this.#clock,
@@ -72,22 +75,27 @@ export class VipProgrammer implements AsyncDisposable {
     if (this.#catalog?.origin !== catalog.origin) this.#completeAt = now + T.originGrace
     this.#catalog = catalog
     this.#containers = containers
-    this.#update()
+    this.#unseen = true
+    this.#look.wake()
   }
 
   get status(): VipStatus {
     const rules = [...this.#rules.values()]
-    return { containers: rules.length, behind: rules.filter((one) => one.behind).length }
+    return {
+      containers: rules.length,
+      behind: this.#unseen ? this.#containers.length : rules.filter((one) => one.behind).length,
+    }
   }
 
   /** Resolves when no process runs; what failed or rests is done later. */
   async settled(): Promise<void> {
+    await this.#look.settled()
     await Promise.all([...this.#rules.values()].map((one) => one.settled()))
   }
 
   /** Stops programming; what is programmed stays. */
   async stop(): Promise<void> {
-    await this.#again.stop()
+    await this.#look.stop()
     await Promise.all([...this.#rules.values()].map((one) => one.stop()))
     this.#rules.clear()
   }
@@ -100,8 +108,12 @@ export class VipProgrammer implements AsyncDisposable {
     const catalog = this.#catalog
     if (catalog === null) return
     const now = this.#clock.now()
+    if (now < this.#restUntil) {
+      this.#look.wakeIn(this.#restUntil - now)
+      return
+    }
     const complete = now >= this.#completeAt
-    if (!complete) this.#again.wakeIn(this.#completeAt - now)
+    if (!complete) this.#look.wakeIn(this.#completeAt - now)
 
     const networks = new Set(this.#containers.flatMap((container) => container.networks))
     const cuts = this.#tracker.update(catalog, networks, { complete })
@@ -114,11 +126,16 @@ export class VipProgrammer implements AsyncDisposable {
       goals.set(key, goal)
       this.#rulesOf(container).want(goal)
     }
+    this.#unseen = false
+    const took = this.#clock.now() - now
+    this.#restUntil = now + took + Math.min(took, T.longestLookRest)
   }
 
   #goal(catalog: Catalog, networks: readonly NetworkId[], cuts: readonly Cut[]): RulesGoal {
+    const table = vipTable(catalog, networks)
     return {
-      table: vipTable(catalog, networks),
+      table,
+      key: JSON.stringify(table),
       dead: new Map(networks.flatMap((network) => [...(this.#dead.get(network) ?? [])])),
       cuts: new Map(
         cuts

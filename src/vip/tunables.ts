@@ -8,6 +8,8 @@ export const VIP_TUNABLES = {
    */
   restFactor: 2,
   longestRest: 500,
+  /** The same for looking at catalogs: as long as a look takes, at most this. */
+  longestLookRest: 250,
   /** How long a dead container's address is refused. It may be another container's soon. */
   deadFor: 15_000,
   /** A new manager's catalog may lack endpoints that have not reported to it yet. */
