@@ -105,10 +105,15 @@ export class Client implements AsyncDisposable {
   }
 }
 
+interface Link {
+  address: string
+}
+
 /** A bridge with namespaces on it: 10.77.0.10, .11, ... */
 export class Nets implements AsyncDisposable {
   readonly #switch: Net
   readonly #nets: Net[] = []
+  readonly #macs = new Map<Net, string>()
 
   private constructor(bridge: Net) {
     this.#switch = bridge
@@ -133,7 +138,23 @@ export class Nets implements AsyncDisposable {
     await net.run('ip', 'link', 'set', 'lo', 'up')
     await net.run('ip', 'addr', 'add', `${net.address}/24`, 'dev', 'eth0')
     await net.run('ip', 'link', 'set', 'eth0', 'up')
+    await this.#introduce(net)
     return net
+  }
+
+  /** Everybody knows everybody's hardware address, also of those that are silent, as in an overlay. */
+  async #introduce(net: Net): Promise<void> {
+    const [link] = JSON.parse(await net.run('ip', '-j', 'link', 'show', 'eth0')) as Link[]
+    if (link === undefined) throw new Error('no eth0')
+    for (const [other, known, mac] of this.#nets.flatMap((one) => [
+      [one, net, link.address] as const,
+      [net, one, this.#macs.get(one) ?? ''] as const,
+    ])) {
+      if (other === known) continue
+      const entry = [known.address, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent']
+      await other.run('ip', 'neigh', 'replace', ...entry)
+    }
+    this.#macs.set(net, link.address)
   }
 
   /** Pulls the cable: nothing is refused, nothing answers. */
