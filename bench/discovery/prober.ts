@@ -99,7 +99,8 @@ const openProber = async (run: (command: string[]) => Promise<void>): Promise<Pr
     },
     [Symbol.asyncDispose]: async () => {
       socket.destroy()
-      await ended
+      // Why it ended, if not because of us, has been told to who waited for it.
+      await ended.catch(() => undefined)
       await rm(folder, { recursive: true, force: true })
     },
   }

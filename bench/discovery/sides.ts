@@ -5,7 +5,7 @@ import type { Lab } from '../../src/lab/index.ts'
 import { on, untilRunning } from '../support.ts'
 import { type Prober, type Target, proberHere, proberIn } from './prober.ts'
 
-/** Services of each side: they start in turn, so that each has time to be gone. */
+/** Services of each side: they start in turn and are stopped together. */
 export const SERVICES = 5
 /** Port of a balancer's first service, published and in its container. */
 const FIRST_PORT = { muster: 8101, dns: 8201, serf: 8301, container: 8101 }
