@@ -18,7 +18,7 @@ export const down = async (stack: string, options: DownOptions): Promise<void> =
     return
   }
   let before = -1
-  await removeStack(engine, stack, objects, {
+  await removeStack(engine, objects, {
     clock: systemClock,
     timeoutMs,
     onProgress: (left) => {

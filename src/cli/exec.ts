@@ -11,15 +11,16 @@ export const exec = async (
   options: ExecOptions,
 ): Promise<void> => {
   const task = await findTask(name)
-  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true
-  const tty = options.tty && terminal
+  const terminal = process.stdin.isTTY && process.stdout.isTTY
+  // Without a terminal Node leaves isTTY away altogether.
+  const tty = options.tty && (terminal ?? false)
   const session = await connectAgent().exec({
     host: task.NodeID ?? '',
     container: task.Status?.ContainerStatus?.ContainerID ?? '',
     command,
     tty,
     // A pipe is passed on too, as `docker compose exec -T` does; a closed input is not waited for.
-    stdin: tty || options.interactive === true || process.stdin.isTTY !== true,
+    stdin: tty || options.interactive === true || !process.stdin.isTTY,
     env: options.env,
     user: options.user ?? null,
     workingDir: options.workdir ?? null,

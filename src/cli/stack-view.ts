@@ -41,7 +41,8 @@ export const bar = (part: number): string => {
 export const progressText = (each: ServiceProgress): string => {
   const verb = each.job ? 'completed' : each.arrived ? 'serving' : 'ready'
   const count = `${each.done}/${each.wanted} ${verb}`
-  if (each.arrived || each.diagnosis === undefined) return count
+  if (each.arrived) return count
+  if (each.diagnosis === undefined) return `${count}   runs, not ready for traffic yet`
   return `${count}   ${each.diagnosis.sentence.replace(/\.$/, '')}`
 }
 

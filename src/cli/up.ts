@@ -17,7 +17,7 @@ export const up = async (options: UpOptions): Promise<void> => {
   if (prepared === undefined) return
   const { plan } = prepared
   process.stdout.write(`${planText(plan, { verb: undefined }).join('\n')}\n`)
-  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true
+  const terminal = process.stdin.isTTY && process.stdout.isTTY
   if (plan.operations.length > 0 && terminal && options.yes !== true) {
     if (!(await confirm('Do it?', { yes: false }))) {
       process.stdout.write('Nothing was changed.\n')

@@ -1,15 +1,15 @@
-import { connectEngine } from '../engine/index.ts'
+import { connectEngine, type Service } from '../engine/index.ts'
 import {
   collectEvidence,
   findService,
   isHeld,
   keyOf,
-  parseDependencies,
+  runCheck,
+  waitsOf,
   type Diagnosis,
 } from '../stack/index.ts'
-import { LABEL } from '../base/index.ts'
 import { parseFormat } from './output.ts'
-import { readyTasks } from './stack-agent.ts'
+import { readyTasks, runInTask } from './stack-agent.ts'
 import { type ClusterView, progressIn, readCluster } from './stack-read.ts'
 
 /** Says in a sentence or two why a service is not as it should be, and what to do. */
@@ -27,16 +27,26 @@ export const why = async (name: string, options: { format: string }): Promise<vo
     print(format, { sentence, advice: '', evidence: [] })
     return
   }
-  const root = isHeld(service)
-    ? rootCause(view, diagnosis, service.Spec.Labels?.[LABEL.after])
-    : diagnosis
-  const evidence = await collectEvidence(engine, root, undefined)
+  const root = isHeld(service) ? rootCause(view, diagnosis, service) : diagnosis
+  const evidence = await collectEvidence(engine, root, await checkOutput(view, root))
   print(format, { sentence: root.sentence, advice: root.advice, evidence })
 }
 
+/** The health check is asked of the task that is being tried now, the one that failed is gone. */
+const checkOutput = async (view: ClusterView, { kind, task }: Diagnosis) => {
+  if (task === undefined || (kind !== 'unhealthy' && kind !== 'starting')) return undefined
+  const alive = view.tasks.find(
+    (each) =>
+      each.ServiceID === task.ServiceID &&
+      each.Slot === task.Slot &&
+      each.Status?.State === 'starting',
+  )
+  return alive === undefined ? undefined : runCheck(runInTask(), alive)
+}
+
 /** A service that waits is explained by what keeps the first of its dependencies. */
-const rootCause = (view: ClusterView, own: Diagnosis, label: string | undefined): Diagnosis => {
-  for (const dependency of parseDependencies(label)) {
+const rootCause = (view: ClusterView, own: Diagnosis, held: Service): Diagnosis => {
+  for (const dependency of waitsOf(held)) {
     const service = view.services.find((each) => each.Spec.Name === dependency.service)
     if (service === undefined) {
       return {

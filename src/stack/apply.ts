@@ -51,13 +51,14 @@ export const phases = (operations: readonly Operation[]): Phases => {
       case 'create-file':
         result.prepare.push(operation)
         break
+      // The leader holds new services back; only running ones need a turn.
       case 'create-service':
       case 'recreate-service':
-      case 'update-service': {
-        const wave = result.waves[operation.wave] ?? []
-        result.waves[operation.wave] = [...wave, operation]
+        ;(result.waves[0] ??= []).push(operation)
         break
-      }
+      case 'update-service':
+        ;(result.waves[operation.wave] ??= []).push(operation)
+        break
       case 'remove-service':
         ;(operation.early ? result.early : result.late).push(operation)
         break

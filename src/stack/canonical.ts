@@ -1,5 +1,6 @@
 import { LABEL } from '../base/index.ts'
 import type { Service } from '../engine/index.ts'
+import { released } from '../leader/index.ts'
 import type { SwarmServiceSpec } from './desired.ts'
 
 /** Plain data with sorted keys: equal specs give equal JSON. */
@@ -20,8 +21,9 @@ export const canonicalSpec = (
   spec: Service['Spec'] | SwarmServiceSpec,
   names: ServiceNames,
 ): Canonical => {
-  const copy = structuredClone(spec) as unknown as Loose
-  release(copy)
+  // A service that is held back counts as what it becomes when it is released.
+  const held = spec.Labels?.[LABEL.after] !== undefined
+  const copy = structuredClone(held ? released(spec as Service['Spec']) : spec) as Loose
   const task = child(copy, 'TaskTemplate')
   const container = child(task, 'ContainerSpec')
   delete task.ForceUpdate
@@ -65,24 +67,6 @@ export const sameCanonical = (a: unknown, b: unknown): boolean =>
   JSON.stringify(a) === JSON.stringify(b)
 
 type Loose = Record<string, unknown>
-
-/** A service that is held back counts as what it becomes when it is released. */
-const release = (spec: Loose): void => {
-  const labels = child(spec, 'Labels') as Record<string, string>
-  const replicas = labels[LABEL.replicas]
-  if (replicas !== undefined) {
-    const mode = child(spec, 'Mode')
-    if (mode.ReplicatedJob !== undefined) {
-      const job = child(mode, 'ReplicatedJob')
-      job.MaxConcurrent = Number(replicas)
-      job.TotalCompletions = Number(replicas)
-    } else {
-      mode.Replicated = { Replicas: Number(replicas) }
-    }
-  }
-  delete labels[LABEL.replicas]
-  delete labels[LABEL.after]
-}
 
 const modeOf = (mode: Loose): Loose => {
   if (mode.Global !== undefined) return { Kind: 'global' }

@@ -42,7 +42,7 @@ export const containerSpec = (
     StopGracePeriod: service.stop_grace_period,
     Healthcheck: healthcheck(service.healthcheck),
     Hosts: service.extra_hosts?.map((each) => {
-      const [name = '', address = ''] = splitOnce(each, '=')
+      const [name, address] = splitOnce(each, '=')
       return `${address} ${name}`
     }),
     DNSConfig: compact({
@@ -162,9 +162,9 @@ const securityOption = (
   privileges: NonNullable<SwarmContainerSpec['Privileges']>,
   api: string,
 ): string | undefined => {
-  const [name = '', value = ''] = splitOnce(option, /[=:]/)
+  const [name, value] = splitOnce(option, /[=:]/)
   if (name === 'label') {
-    const [field = '', label = ''] = splitOnce(value, /[=:]/)
+    const [field, label] = splitOnce(value, /[=:]/)
     const selinux = { ...privileges.SELinuxContext }
     if (field === 'disable') selinux.Disable = true
     else if (field === 'user') selinux.User = label

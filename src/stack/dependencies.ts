@@ -1,20 +1,13 @@
-import { z } from 'zod'
-import type { Dependency } from './desired.ts'
+import { CorruptMessage } from '../catalog/index.ts'
+import type { Service } from '../engine/index.ts'
+import { type Dependency, dependenciesOf } from '../leader/index.ts'
 
-const schema = z.array(
-  z.object({
-    service: z.string(),
-    condition: z.enum(['service_started', 'service_healthy', 'service_completed_successfully']),
-    required: z.boolean(),
-  }),
-)
-
-/** What a held service waits for, from its label; an unreadable label names nothing. */
-export const parseDependencies = (label: string | undefined): Dependency[] => {
-  if (label === undefined) return []
+/** What a held service waits for, from its label; a label that nobody can read names nothing. */
+export const waitsOf = (service: Service): Dependency[] => {
   try {
-    return schema.safeParse(JSON.parse(label)).data ?? []
-  } catch {
-    return []
+    return dependenciesOf(service.Spec) ?? []
+  } catch (error) {
+    if (error instanceof CorruptMessage) return []
+    throw error
   }
 }

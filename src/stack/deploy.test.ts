@@ -1,5 +1,5 @@
 /** Whole deployments on the engine's in-memory double. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LABEL, MusterError } from '../base/index.ts'
 import { createDoubleSwarm, type DoubleSwarm } from '../engine/double/index.ts'
@@ -35,13 +35,15 @@ class Bench implements AsyncDisposable {
 
   /** Lets the double's time pass until a promise is settled. */
   async drive<T>(promise: Promise<T>): Promise<T> {
-    let done = false
+    const state = { done: false }
     const watched = promise.finally(() => {
-      done = true
+      state.done = true
     })
     // Whoever awaits below hears of it; until then it must not count as unhandled.
     watched.catch(() => undefined)
-    for (let spent = 0; !done && spent < 600_000; spent += 100) await this.swarm.advance(100)
+    for (let spent = 0; !state.done && spent < 600_000; spent += 100) {
+      await this.swarm.advance(100)
+    }
     return watched
   }
 
@@ -328,11 +330,7 @@ describe('somebody else at the same time', () => {
   const relabel = async (bench: Bench, change: (spec: object) => object) => {
     const [service] = await bench.engine.listServices()
     if (service === undefined) throw new Error('no service')
-    await bench.engine.updateService(
-      service.ID,
-      service.Version.Index,
-      change(service.Spec) as typeof service.Spec,
-    )
+    await bench.engine.updateService(service.ID, service.Version.Index, change(service.Spec))
   }
 
   test('a newer version of the same spec is no conflict', async () => {
@@ -451,7 +449,7 @@ test('down leaves nothing but volumes', async () => {
   const objects = await stackObjects(bench.engine, 'shop')
   expect(objects.volumes).toEqual(['shop_data'])
   await bench.drive(
-    removeStack(bench.engine, 'shop', objects, {
+    removeStack(bench.engine, objects, {
       clock: bench.swarm.clock,
       timeoutMs: 60_000,
       onProgress: () => undefined,

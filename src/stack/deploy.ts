@@ -79,7 +79,7 @@ export const deploy = async (wanted: Plan, options: DeployOptions): Promise<Depl
   const recorded = await record(wanted, options)
   const { number: revision } = recorded
   const before = await taskIds(engine, wanted.stack)
-  const context = executeContext(engine, options.clock, current, options.registryAuth)
+  const context = executeContext(options, current)
   const ended = await carryOut(wanted, { ...options, context, before })
   switch (ended.outcome) {
     case 'serving':
@@ -95,7 +95,7 @@ export const deploy = async (wanted: Plan, options: DeployOptions): Promise<Depl
         return { outcome: 'failed', revision, failure, rollback }
       }
       if (options.again === undefined) await markRevision(engine, recorded.id, 'failed')
-      const rollback = await goBack(previous, failure, wanted, options)
+      const rollback = await goBack(previous, { failure, wanted, options })
       return { outcome: 'failed', revision, failure, rollback }
     }
   }
@@ -254,9 +254,7 @@ const endOf = (result: ConvergeResult, timeoutMs: number): Ended => {
 /** The stack as it was in the last deployed revision. */
 const goBack = async (
   previous: Revision | undefined,
-  failure: Failure,
-  wanted: Plan,
-  options: DeployOptions,
+  { failure, wanted, options }: { failure: Failure; wanted: Plan; options: DeployOptions },
 ): Promise<RollbackResult> => {
   if (previous === undefined) return { kind: 'none', why: 'first' }
   if (keepsFailures(failure, wanted)) return { kind: 'none', why: 'kept' }
@@ -264,7 +262,7 @@ const goBack = async (
   options.events.onRollback(failure, previous.number)
   const current = await readCurrent(engine, wanted.stack)
   const back = plan(previous.settled, current)
-  const context = executeContext(engine, options.clock, current, options.registryAuth)
+  const context = executeContext(options, current)
   const before = await taskIds(engine, wanted.stack)
   const { signal: _, ...rest } = options
   const ended = await carryOut(back, { ...rest, detach: false, current, context, before })

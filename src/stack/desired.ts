@@ -3,6 +3,7 @@
  * says; some of it can only be known by looking (the digest of an image, a free port).
  * `SettledStack` has no open question left: it is planned, applied and stored as a revision.
  */
+import type { Dependency } from '../leader/index.ts'
 import type { HttpRoute, PortMode } from '../catalog/index.ts'
 import type { NetworkCreateRequest, ServiceSpec, TaskSpec } from '../engine/index.ts'
 
@@ -79,21 +80,6 @@ export interface PortRequest {
   target: number
   mode: PortMode
   proxyProtocol: boolean
-}
-
-/** When a service that waits may start. */
-export type DependencyCondition =
-  | 'service_started'
-  | 'service_healthy'
-  | 'service_completed_successfully'
-
-/** One thing that a held service waits for; the leader releases the service when all of it holds. */
-export interface Dependency {
-  /** Full Swarm name, `shop_db`. */
-  service: string
-  condition: DependencyCondition
-  /** False: if it fails, the dependent starts all the same. */
-  required: boolean
 }
 
 interface ServiceBasics {

@@ -1,15 +1,14 @@
 import { LABEL } from '../base/index.ts'
 import type { Node, Service, Task } from '../engine/index.ts'
-import { parseDependencies } from './dependencies.ts'
+import { waitsOf } from './dependencies.ts'
 import { isJob } from './deploy-spec.ts'
-import { explainFailure, type FailureKind, failureKind } from './failure.ts'
+import { explainFailure, type FailureKind, failureKind, hasCheck } from './failure.ts'
 import { explainNoHost, isUnplaced } from './no-host.ts'
 import { shortName } from './plan.ts'
 import {
   bySlot,
   createdAt,
   hasFailed,
-  healthcheckOf,
   isCurrent,
   isHeld,
   isWanted,
@@ -73,7 +72,11 @@ export const diagnose = (scene: Scene): Diagnosis | undefined => {
     const clusterTasks = scene.clusterTasks ?? scene.tasks
     return {
       kind: 'no-host',
-      ...explainNoHost(name, unplaced, service, { nodes: scene.nodes, tasks: clusterTasks }),
+      ...explainNoHost(
+        name,
+        { task: unplaced, service },
+        { nodes: scene.nodes, tasks: clusterTasks },
+      ),
       task: unplaced,
       failures: 0,
       hopeless: 'if-it-stays',
@@ -90,7 +93,7 @@ const hostOf = (scene: Scene, task: Task): string =>
 
 const held = ({ service }: Scene): Diagnosis => {
   const stack = service.Spec.Labels?.[LABEL.stack] ?? ''
-  const waits = parseDependencies(service.Spec.Labels?.[LABEL.after]).map(
+  const waits = waitsOf(service).map(
     (each) => `${shortName(stack, each.service)} (${CONDITIONS[each.condition]})`,
   )
   return {
@@ -170,7 +173,7 @@ const endedByItself = (task: Task): boolean =>
   task.Status?.State === 'complete' && (task.Status.Err ?? '') === ''
 
 const failure = (scene: Scene, task: Task, failures: number): Diagnosis => {
-  const kind = failureKind(task)
+  const kind = failureKind(task, scene.service)
   const about = {
     name: taskName(keyOf(scene.service), task),
     host: hostOf(scene, task),
@@ -199,38 +202,31 @@ const onItsWay = (scene: Scene, live: readonly Task[]): Diagnosis | undefined =>
     failures: 0,
     hopeless: 'no',
   })
-  switch (task?.Status?.State) {
-    case 'new':
-      return scene.now - createdAt(task) > ALLOCATION_MS
-        ? {
-            ...busy(
-              'allocating',
-              `${name} waits for an address: its networks may have none left.`,
-              'Give them a larger subnet (networks.NAME.ipam), or remove stacks that are not needed.',
-            ),
-            hopeless: 'if-it-stays',
-          }
-        : busy('allocating', `${name} is being given its addresses.`)
-    case 'preparing':
-      return busy('pulling', `${name} pulls its image on ${hostOf(scene, task)}.`)
-    case 'starting':
-      return busy(
-        'starting',
-        `${name} starts on ${hostOf(scene, task)}${hasCheck(service) ? '; its health check has not passed yet' : ''}.`,
-      )
-    case 'running':
-      return job
-        ? busy('starting', `${name} runs on ${hostOf(scene, task)}.`)
-        : busy(
-            'starting',
-            `${keyOf(service)} has ${done} of ${wantedTasks(service, scene.tasks)} tasks.`,
-          )
-    default:
-      return busy('starting', `${name} is about to start.`)
+  const state = task?.Status?.State
+  if (task === undefined || state === undefined) {
+    return busy('starting', `${name} is about to start.`)
   }
+  if (state === 'new') {
+    return scene.now - createdAt(task) > ALLOCATION_MS
+      ? { ...busy('allocating', NO_ADDRESS(name), LARGER_SUBNET), hopeless: 'if-it-stays' }
+      : busy('allocating', `${name} is being given its addresses.`)
+  }
+  const host = hostOf(scene, task)
+  if (state === 'preparing') return busy('pulling', `${name} pulls its image on ${host}.`)
+  if (state === 'starting') {
+    const check = hasCheck(service) ? '; its health check has not passed yet' : ''
+    return busy('starting', `${name} starts on ${host}${check}.`)
+  }
+  if (state !== 'running') return busy('starting', `${name} is about to start.`)
+  return job
+    ? busy('starting', `${name} runs on ${host}.`)
+    : busy(
+        'starting',
+        `${keyOf(service)} has ${done} of ${wantedTasks(service, scene.tasks)} tasks.`,
+      )
 }
 
-const hasCheck = (service: Service): boolean => {
-  const test = healthcheckOf(service.Spec.TaskTemplate)?.Test ?? []
-  return test.length > 0 && test[0] !== 'NONE'
-}
+const NO_ADDRESS = (name: string) =>
+  `${name} waits for an address: its networks may have none left.`
+const LARGER_SUBNET =
+  'Give them a larger subnet (networks.NAME.ipam), or remove stacks that are not needed.'

@@ -75,7 +75,7 @@ const entries = (name: string, old: Map<string, string>, now: Map<string, string
 export const map: Say = (name, before, after) => entries(name, asMap(before), asMap(after))
 
 const asMap = (value: unknown): Map<string, string> =>
-  new Map(Object.entries((value ?? {}) as object).map(([key, each]) => [key, show(each)]))
+  new Map(Object.entries(value ?? {}).map(([key, each]) => [key, show(each)]))
 
 const OWN_LABELS = new Set<string>([LABEL.ports, LABEL.http, LABEL.image, LABEL.stack])
 
@@ -133,7 +133,7 @@ export const variables: Say = (name, before, after) => {
 
 /** Images by name; by digest when the name is the same. */
 export const image: Say = (name, before, after) => {
-  const [old, now] = [String(before ?? '(none)'), String(after ?? '(none)')]
+  const [old, now] = [show(before), show(after)]
   const [oldName, nowName] = [withoutDigest(old), withoutDigest(now)]
   if (oldName !== nowName) return [`${name} ${oldName} -> ${nowName}`]
   const short = (text: string) => digestOf(text)?.slice(7, 19) ?? 'not pinned'

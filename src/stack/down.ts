@@ -5,6 +5,7 @@ import { notFound } from './names.ts'
 
 /** Everything that a stack has in the cluster. */
 export interface StackObjects {
+  stack: string
   services: { id: string; name: string }[]
   networks: { id: string; name: string }[]
   configs: string[]
@@ -23,6 +24,7 @@ export const stackObjects = async (engine: Engine, stack: string): Promise<Stack
     engine.listSecrets(filters),
   ])
   const found = {
+    stack,
     services: services.map((each) => ({ id: each.ID, name: each.Spec.Name })),
     networks: networks
       .filter((each) => each.Scope === 'swarm')
@@ -62,10 +64,10 @@ export interface DownOptions {
  */
 export const removeStack = async (
   engine: Engine,
-  stack: string,
   objects: StackObjects,
   options: DownOptions,
 ): Promise<void> => {
+  const { stack } = objects
   await Promise.all(objects.services.map((each) => ignoreMissing(engine.removeService(each.id))))
   await until(
     `the tasks of ${stack} to stop`,
@@ -83,8 +85,8 @@ export const removeStack = async (
     },
   )
   await Promise.all([
-    ...objects.configs.map((id) => removeWhenFree(engine.removeConfig, id, options.clock)),
-    ...objects.secrets.map((id) => removeWhenFree(engine.removeSecret, id, options.clock)),
+    ...objects.configs.map((id) => removeWhenFree(() => engine.removeConfig(id), options.clock)),
+    ...objects.secrets.map((id) => removeWhenFree(() => engine.removeSecret(id), options.clock)),
     ...objects.networks.map((network) => removeNetwork(engine, network, options.clock)),
   ])
 }
@@ -107,14 +109,10 @@ const remaining = async (engine: Engine, stack: string): Promise<Task[]> => {
 const ENDED = new Set(['complete', 'shutdown', 'failed', 'rejected', 'remove', 'orphaned'])
 
 /** Swarm forgets who used a config a moment after the service is gone. */
-const removeWhenFree = async (
-  remove: (id: string) => Promise<void>,
-  id: string,
-  clock: Clock,
-): Promise<void> => {
+const removeWhenFree = async (remove: () => Promise<void>, clock: Clock): Promise<void> => {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await ignoreMissing(remove(id))
+      return await ignoreMissing(remove())
     } catch (error) {
       const busy = error instanceof MusterError && /in use/i.test(error.message)
       if (!busy || attempt === 20) throw error

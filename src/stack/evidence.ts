@@ -55,11 +55,16 @@ const lastLines = async (engine: Pick<Engine, 'taskLogs'>, task: Task): Promise<
   const signal = AbortSignal.timeout(LOGS_LIMIT_MS)
   const collect = (line: LogLine) => lines.push(line.text.trimEnd())
   try {
-    for await (const line of engine.taskLogs(task.ID, { tail: LINES, signal })) collect(line)
+    // With their times: the two streams of a container come in no order.
+    const options = { tail: LINES, timestamps: true, signal }
+    for await (const line of engine.taskLogs(task.ID, options)) collect(line)
   } catch {
     // The host may be gone, or the container never was: then there is nothing to show.
   }
-  return lines.slice(-LINES)
+  return lines
+    .sort()
+    .slice(-LINES)
+    .map((line) => line.replace(/^\S+ ?/, ''))
 }
 
 /** A check is looked at once the container has had time for one of its own. */
@@ -87,11 +92,10 @@ export class HealthProbe {
       const task = diagnosis?.task
       if (task?.Status?.State !== 'starting' || this.#asked.has(task.ID)) continue
       const since = Date.parse(task.Status.Timestamp ?? '')
-      const test = checkCommand(task)
-      if (test === undefined || this.#now() - since < CHECK_DELAY_MS) continue
+      if (this.#now() - since < CHECK_DELAY_MS) continue
       this.#asked.add(task.ID)
-      void this.#run(task, test).then((output) => {
-        if (output !== undefined && output.exitCode !== 0) this.#outputs.set(slotOf(task), output)
+      void runCheck(this.#run, task).then((output) => {
+        if (output !== undefined) this.#outputs.set(slotOf(task), output)
       })
     }
   }
@@ -100,6 +104,13 @@ export class HealthProbe {
   outputFor(task: Task | undefined): CheckOutput | undefined {
     return task === undefined ? undefined : this.#outputs.get(slotOf(task))
   }
+}
+
+/** What the health check of a task says now; undefined if it passes or cannot be run. */
+export const runCheck = async (run: RunInTask, task: Task): Promise<CheckOutput | undefined> => {
+  const test = checkCommand(task)
+  const output = test === undefined ? undefined : await run(task, test)
+  return output?.exitCode === 0 ? undefined : output
 }
 
 const slotOf = (task: Task): string => `${task.ServiceID} ${task.Slot || task.NodeID}`

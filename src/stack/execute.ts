@@ -2,7 +2,8 @@ import { LABEL, MusterError, type Clock } from '../base/index.ts'
 import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
 import { canonicalSpec } from './canonical.ts'
 import type { Current } from './current.ts'
-import type { DesiredFile, SettledService } from './desired.ts'
+import { type Dependency, HOLD_CONSTRAINT } from '../leader/index.ts'
+import type { DesiredFile, SettledService, SwarmServiceSpec } from './desired.ts'
 import type { Operation, UpdateService } from './operations.ts'
 import { baseName } from './plan.ts'
 
@@ -17,15 +18,14 @@ export interface ExecuteContext {
   registryAuth: (image: string) => string | undefined
 }
 
+/** The context of one deployment: its ids are those of `current`. */
 export const executeContext = (
-  engine: Engine,
-  clock: Clock,
+  tools: Pick<ExecuteContext, 'engine' | 'clock' | 'registryAuth'>,
   current: Current,
-  registryAuth: (image: string) => string | undefined,
 ): ExecuteContext => ({
-  engine,
-  clock,
-  registryAuth,
+  engine: tools.engine,
+  clock: tools.clock,
+  registryAuth: tools.registryAuth,
   networks: new Map(current.networks.map((each) => [each.Name, each.Id])),
   files: new Map([
     ...current.configs.map((each) => [`config ${each.Spec.Name}`, each.ID] as const),
@@ -137,7 +137,7 @@ export const wireSpec = (
   context: Pick<ExecuteContext, 'networks' | 'files'>,
   options: { held: boolean; forceUpdate: number },
 ): ServiceSpec => {
-  const { spec } = service
+  const spec = options.held ? heldBack(service.spec, service.after) : service.spec
   const { Healthcheck: healthcheck, ...container } = spec.TaskTemplate.ContainerSpec
   const fileId = (kind: 'config' | 'secret', name: string): string => {
     const id = context.files.get(`${kind} ${name}`)
@@ -148,7 +148,6 @@ export const wireSpec = (
   }
   const wire = {
     ...spec,
-    ...(options.held ? heldBack(service) : {}),
     TaskTemplate: {
       ...spec.TaskTemplate,
       ForceUpdate: options.forceUpdate,
@@ -183,17 +182,20 @@ export const wireSpec = (
 }
 
 /** No tasks yet, and what the leader has to know to give the service its tasks. */
-const heldBack = ({ spec, after }: SettledService): Pick<ServiceSpec, 'Labels' | 'Mode'> => {
-  const job = spec.Mode?.ReplicatedJob
-  const replicas = job?.TotalCompletions ?? spec.Mode?.Replicated?.Replicas ?? 1
+const heldBack = (spec: SwarmServiceSpec, after: readonly Dependency[]): SwarmServiceSpec => {
+  const { Mode: mode, TaskTemplate: template } = spec
+  const replicas = mode?.ReplicatedJob?.TotalCompletions ?? mode?.Replicated?.Replicas
+  const labels = { ...spec.Labels, [LABEL.after]: JSON.stringify(after) }
+  if (replicas === undefined) {
+    const constraints = [...(template.Placement?.Constraints ?? []), HOLD_CONSTRAINT]
+    const placement = { ...template.Placement, Constraints: constraints }
+    return { ...spec, Labels: labels, TaskTemplate: { ...template, Placement: placement } }
+  }
   return {
-    Labels: {
-      ...spec.Labels,
-      [LABEL.after]: JSON.stringify(after),
-      [LABEL.replicas]: String(replicas),
-    },
+    ...spec,
+    Labels: { ...labels, [LABEL.replicas]: String(replicas) },
     Mode:
-      job === undefined
+      mode?.ReplicatedJob === undefined
         ? { Replicated: { Replicas: 0 } }
         : { ReplicatedJob: { MaxConcurrent: 0, TotalCompletions: 0 } },
   }

@@ -41,15 +41,22 @@ const SIGNS: [FailureKind, RegExp][] = [
 ]
 
 /** Why a task failed, read from its status. */
-export const failureKind = (task: Task): FailureKind => {
+export const failureKind = (task: Task, service: Service): FailureKind => {
   const text = `${task.Status?.Err ?? ''} ${task.Status?.Message ?? ''}`
   const sign = SIGNS.find(([, pattern]) => pattern.test(text))
   if (sign !== undefined) return sign[0]
   const code = exitCode(task)
   // SIGKILL that nobody asked for is nearly always the kernel, out of memory.
   if (code === 137) return 'memory'
-  if (code !== undefined) return 'exit'
-  return task.Status?.State === 'complete' ? 'exit' : 'refused'
+  // Stopped for its health, a program that ends as it should leaves no other trace than this.
+  if (code === 0 && hasCheck(service)) return 'unhealthy'
+  return code === undefined ? 'refused' : 'exit'
+}
+
+/** The service says how its health is checked. */
+export const hasCheck = (service: Service): boolean => {
+  const test = healthcheckOf(service.Spec.TaskTemplate)?.Test ?? []
+  return test.length > 0 && test[0] !== 'NONE'
 }
 
 /** The exit status of the container, if it got that far. */
@@ -90,7 +97,7 @@ export const explainFailure = (
           }
         : {
             sentence: `${name} cannot start on ${host}: the folder ${path} does not exist there.`,
-            advice: `Make it on every host that may run ${name}, or use a named volume.`,
+            advice: 'Make it on every host that may run the service, or use a named volume.',
           }
     }
     case 'network':

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadStack } from '../compose/index.ts'
-import type { Service } from '../engine/index.ts'
 import { canonicalSpec } from './canonical.ts'
 import type { DesiredStack } from './desired.ts'
 import { readFileContents } from './files.ts'
@@ -110,7 +109,7 @@ describe('what docker stack deploy takes becomes the same services', () => {
     for (const body of posted) {
       const mine = desired.services.find((each) => each.name === body.Name)
       if (mine === undefined) continue
-      const theirs = canonicalSpec(body as unknown as Service['Spec'], NO_NAMES)
+      const theirs = canonicalSpec(body, NO_NAMES)
       const ours = canonicalSpec(mine.spec, NO_NAMES)
       expect(comparable(ours, theirs)).toEqual(comparable(theirs, theirs))
       const edge = (((body.EndpointSpec as Loose | undefined)?.Ports ?? []) as Loose[]).filter(
@@ -150,10 +149,10 @@ describe('what docker stack deploy takes becomes the same services', () => {
       ] as const) {
         const files = desired.files.filter((each) => each.kind === kind && !each.external)
         expect(
-          files.map((each) => [each.name.replace(/_[0-9a-f]{12}$/, ''), each.data]).sort(),
+          files.map((each) => `${each.name.replace(/_[0-9a-f]{12}$/, '')} ${each.data}`).sort(),
         ).toEqual(
           bodies(group)
-            .map((each) => [each.Name, each.Data])
+            .map((each) => `${each.Name} ${String(each.Data)}`)
             .sort(),
         )
       }

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { digestOf, familiarImage, parseImage, withoutDigest } from './image.ts'
 
@@ -13,7 +13,7 @@ test.each([
   ['docker.io/library/nginx:1', 'docker.io', 'library/nginx', '1', 'nginx:1'],
   ['ghcr.io/a/b/c:v1', 'ghcr.io', 'a/b/c', 'v1', 'ghcr.io/a/b/c:v1'],
   ['web:5000', 'docker.io', 'library/web', '5000', 'web:5000'],
-])('%s', (text, registry, repository, tag, familiar) => {
+])('%s', (...[text, registry, repository, tag, familiar]) => {
   const image = parseImage(text)
   expect(image).toEqual({ registry, repository, tag, digest: undefined })
   expect(image && familiarImage(image)).toBe(familiar)

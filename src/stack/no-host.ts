@@ -22,8 +22,7 @@ interface Cluster {
  */
 export const explainNoHost = (
   name: string,
-  task: Task,
-  service: Service,
+  { task, service }: { task: Task; service: Service },
   cluster: Cluster,
 ): NoHost => {
   const err = task.Status?.Err ?? ''

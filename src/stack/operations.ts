@@ -18,7 +18,6 @@ export interface CreateService {
   service: SettledService
   /** Created without tasks; the leader gives it its replicas when its dependencies hold. */
   held: boolean
-  wave: number
 }
 
 export interface UpdateService {
@@ -48,7 +47,6 @@ export interface RecreateService {
   id: string
   changes: string[]
   held: boolean
-  wave: number
 }
 
 /** The services that a deployment touches and that have to serve at its end. */

@@ -184,34 +184,26 @@ const planServices = (
   const unchanged: string[] = []
   for (const { service, there, diff, before } of drafts) {
     if (there === undefined || diff === undefined || before === undefined) {
-      const waits = service.after.length > 0
-      const held = waits && canBeHeld(service)
-      operations.push({
-        kind: 'create-service',
-        service,
-        held,
-        wave: waits && !held ? waves(service.name) : 0,
-      })
+      operations.push({ kind: 'create-service', service, held: service.after.length > 0 })
       continue
     }
     const forced = service.restartWith.filter((each) => replaced.has(each))
     if (diff.changes.length === 0 && forced.length === 0) {
       unchanged.push(service.key)
     } else if (diff.recreates) {
-      const held = service.after.length > 0 && canBeHeld(service)
-      const { changes } = diff
-      const wave = waves(service.name)
-      operations.push({ kind: 'recreate-service', service, id: there.ID, changes, held, wave })
+      operations.push({
+        kind: 'recreate-service',
+        service,
+        id: there.ID,
+        changes: diff.changes,
+        held: service.after.length > 0,
+      })
     } else {
       operations.push(updateOf({ service, there, diff, before, forced, wave: waves(service.name) }))
     }
   }
   return { operations, unchanged }
 }
-
-/** A service with one task on each host cannot have none: it is created when its turn has come. */
-const canBeHeld = (service: SettledService): boolean =>
-  service.spec.Mode?.Global === undefined && service.spec.Mode?.GlobalJob === undefined
 
 /** A difference always says something, even where no field of a Compose file is behind it. */
 const diffOf = (before: Canonical, after: Canonical, there: Service): SpecDiff => {

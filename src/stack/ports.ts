@@ -15,8 +15,7 @@ export interface ServicePorts {
 export const servicePorts = (
   key: string,
   service: Service,
-  options: MusterOptions,
-  problems: Problem[],
+  { muster: options, problems }: { muster: MusterOptions; problems: Problem[] },
 ): ServicePorts => {
   const result: ServicePorts = { edge: [], swarm: [] }
   const used = new Set<string>()

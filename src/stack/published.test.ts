@@ -1,16 +1,15 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LABEL } from '../base/index.ts'
 import type { Service } from '../engine/index.ts'
 import { desiredFrom } from './fixtures.ts'
 import { type Claim, conflicting, settlePorts } from './published.ts'
 
-const other = (labels: Record<string, string>, ports: object[] = []): Service =>
-  ({
-    ID: 'o',
-    Version: { Index: 1 },
-    Spec: { Name: 'blog_front', Labels: labels, EndpointSpec: { Ports: ports } },
-  }) as Service
+const other = (labels: Record<string, string>, ports: object[] = []): Service => ({
+  ID: 'o',
+  Version: { Index: 1 },
+  Spec: { Name: 'blog_front', Labels: labels, EndpointSpec: { Ports: ports } },
+})
 
 const edge = (published: number) => ({
   [LABEL.ports]: JSON.stringify([{ published, target: 1, mode: 'tcp', proxyProtocol: false }]),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { HttpRoute, PublishedPort } from '../catalog/index.ts'
-import { AGENT_PORT, LABEL, METRICS_PORT, MusterError } from '../base/index.ts'
+import { AGENT_PORT, LABEL, METRICS_PORT } from '../base/index.ts'
 import type { Service } from '../engine/index.ts'
 import type { DesiredService, PortRequest } from './desired.ts'
 
@@ -157,7 +157,7 @@ export const settlePorts = (
       service.ports.map((request) => {
         if (typeof request.published === 'number')
           return { ...request, published: request.published }
-        const published = choose(service, request, before, taken)
+        const published = choose(service, request, { before, taken })
         if (published === undefined) {
           conflicts.push({
             key: service.key,
@@ -185,8 +185,7 @@ const explain = (wanted: Claim, holder: Claim): { message: string; hint: string 
 const choose = (
   service: DesiredService,
   request: PortRequest,
-  before: readonly PublishedPort[],
-  taken: readonly Claim[],
+  { before, taken }: { before: readonly PublishedPort[]; taken: readonly Claim[] },
 ): number | undefined => {
   const free = (port: number) =>
     !taken.some((each) => conflicting(each, edgeClaim(service.name, port)))
@@ -216,9 +215,3 @@ const spread = (text: string): number => {
   for (const char of text) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) >>> 0
   return hash
 }
-
-/** The error of the first conflict; the others follow in its text. */
-export const portConflictError = (conflicts: readonly PortConflict[]): MusterError =>
-  new MusterError('PORT_CONFLICT', conflicts.map((each) => each.message).join('\n'), {
-    ...(conflicts[0] === undefined ? {} : { hint: conflicts[0].hint }),
-  })

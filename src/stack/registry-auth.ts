@@ -86,6 +86,16 @@ const encode = (auth: Record<string, string>): string =>
 
 const helperSchema = z.object({ Username: z.string(), Secret: z.string() })
 
+const helperAnswer = (stdout: string): Record<string, string> | undefined => {
+  try {
+    const { Username: username, Secret: secret } = helperSchema.parse(JSON.parse(stdout))
+    return username === '<token>' ? { identitytoken: secret } : { username, password: secret }
+  } catch {
+    // It speaks another language: as good as knowing nothing.
+    return undefined
+  }
+}
+
 /** Asks `docker-credential-NAME`; undefined if it is not there or knows nothing. */
 const askHelper = (helper: string, key: string): Promise<Record<string, string> | undefined> =>
   new Promise((resolve) => {
@@ -94,15 +104,7 @@ const askHelper = (helper: string, key: string): Promise<Record<string, string> 
       ['get'],
       { timeout: HELPER_LIMIT_MS },
       (error, stdout) => {
-        if (error !== null) return resolve(undefined)
-        try {
-          const { Username: username, Secret: secret } = helperSchema.parse(JSON.parse(stdout))
-          resolve(
-            username === '<token>' ? { identitytoken: secret } : { username, password: secret },
-          )
-        } catch {
-          resolve(undefined)
-        }
+        resolve(error === null ? helperAnswer(stdout) : undefined)
       },
     )
     child.stdin?.on('error', () => undefined)

@@ -38,7 +38,9 @@ export const settle = (
   const { ports, conflicts } = settlePorts(desired.services, others, existing)
   const notes = new Set(desired.notes)
   const services = desired.services.map((service): SettledService => {
-    const image = pinned(service, existing.get(service.name), answers, notes)
+    const running = existing.get(service.name)
+    const answer = answers.get(imageIn(service))
+    const image = pinned(service, { running, answer, notes })
     const published = ports.get(service.name) ?? []
     return {
       key: service.key,
@@ -69,17 +71,15 @@ export const settle = (
  */
 const pinned = (
   service: DesiredService,
-  existing: Service | undefined,
-  answers: ReadonlyMap<string, ImageAnswer>,
-  notes: Set<string>,
+  known: { running: Service | undefined; answer: ImageAnswer | undefined; notes: Set<string> },
 ): string => {
   const image = imageIn(service)
   if (!service.pin || digestOf(image) !== undefined) return image
-  const answer = answers.get(image)
+  const { answer } = known
   if (answer !== undefined && 'digest' in answer) return `${image}@${answer.digest}`
-  const running = existing?.Spec.TaskTemplate?.ContainerSpec?.Image ?? ''
+  const running = known.running?.Spec.TaskTemplate?.ContainerSpec?.Image ?? ''
   const kept = withoutDigest(running) === image && digestOf(running) !== undefined
-  notes.add(
+  known.notes.add(
     `image ${image}: ${answer?.error ?? `the registry ${parseImage(image)?.registry ?? ''} was not asked`}; ${
       kept
         ? 'the running version is kept'

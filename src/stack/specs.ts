@@ -10,7 +10,8 @@ import {
   serviceMode,
   updateConfigs,
 } from './deploy-spec.ts'
-import type { Dependency, DesiredService, DesiredStack, SwarmTaskTemplate } from './desired.ts'
+import type { Dependency } from '../leader/index.ts'
+import type { DesiredService, DesiredStack, SwarmTaskTemplate } from './desired.ts'
 import { desiredFiles, type FileContents, type FileNames } from './files.ts'
 import { familiarImage, parseImage } from './image.ts'
 import { serviceMounts } from './mounts.ts'
@@ -43,7 +44,7 @@ export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
       parseMusterOptions(key, service, problems),
     ]),
   )
-  const tolerated = tolerances(stack, musters, options.tolerate ?? [], problems)
+  const tolerated = tolerances(stack, musters, { flags: options.tolerate ?? [], problems })
   const checked = checkKeys(stack, { api: options.api, tolerated })
   problems.push(...checked.problems)
   const notes = checked.notes
@@ -58,7 +59,7 @@ export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
     tolerated,
   }
   const services = Object.entries(stack.services).map(([key, service]) =>
-    desiredService(key, service, musters.get(key) ?? {}, shared),
+    desiredService(key, service, { ...shared, muster: musters.get(key) ?? {} }),
   )
   const networks = desiredNetworks(stack, { api: options.api, notes })
   if (problems.length > 0) return { problems }
@@ -93,14 +94,13 @@ interface Shared {
 const desiredService = (
   key: string,
   service: Service,
-  muster: MusterOptions,
-  shared: Shared,
+  shared: Shared & { muster: MusterOptions },
 ): DesiredService => {
-  const { stack, options, problems } = shared
+  const { stack, options, problems, muster } = shared
   const mode = serviceMode(service, shared.awaited.has(key))
   const job = isJob(mode)
   const mounts = serviceMounts(key, service, { stack, api: options.api, problems })
-  const ports = servicePorts(key, service, muster, problems)
+  const ports = servicePorts(key, service, { muster, problems })
   const image = imageOf(key, service, problems)
   const labels = ownLabels(key, service, problems)
   const template: SwarmTaskTemplate = {
@@ -137,7 +137,7 @@ const desiredService = (
     image: image.written,
     pin: service.pull_policy !== 'never',
     ports: ports.edge,
-    http: httpRoutes(key, service, muster, problems),
+    http: httpRoutes(key, service, { muster, problems }),
     after: dependencies(key, service, shared),
     restartWith: Object.entries(service.depends_on ?? {})
       .filter(([name, each]) => each.restart === true && stack.services[name] !== undefined)

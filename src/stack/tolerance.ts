@@ -17,8 +17,7 @@ import { MUSTER_KEY, type MusterOptions, parseStackTolerance } from './x-muster.
 export const tolerances = (
   stack: Stack,
   musters: ReadonlyMap<string, MusterOptions>,
-  flags: readonly string[],
-  problems: Problem[],
+  { flags, problems }: { flags: readonly string[]; problems: Problem[] },
 ): Map<string, Set<string>> => {
   const accept = (keys: readonly string[], path: ModelPath): Set<string> => {
     for (const [i, key] of keys.entries()) {

@@ -55,8 +55,7 @@ export type MusterOptions = z.infer<typeof serviceSchema>
 const parse = <T>(
   schema: z.ZodType<T>,
   value: unknown,
-  path: ModelPath,
-  problems: Problem[],
+  { path, problems }: { path: ModelPath; problems: Problem[] },
 ): T | undefined => {
   if (value === undefined) return undefined
   const parsed = schema.safeParse(value)
@@ -90,13 +89,17 @@ export const parseMusterOptions = (
   service: Service,
   problems: Problem[],
 ): MusterOptions =>
-  parse(serviceSchema, service[MUSTER_KEY], ['services', key, MUSTER_KEY], problems) ?? {}
+  parse(serviceSchema, service[MUSTER_KEY], {
+    path: ['services', key, MUSTER_KEY],
+    problems,
+  }) ?? {}
 
 /** Keys tolerated in the whole file. */
 export const parseStackTolerance = (
   extensions: Record<string, unknown>,
   problems: Problem[],
-): string[] => parse(stackSchema, extensions[MUSTER_KEY], [MUSTER_KEY], problems)?.tolerate ?? []
+): string[] =>
+  parse(stackSchema, extensions[MUSTER_KEY], { path: [MUSTER_KEY], problems })?.tolerate ?? []
 
 /**
  * The HTTP routes of a service. A route without `target` goes to the only port that the service
@@ -105,8 +108,7 @@ export const parseStackTolerance = (
 export const httpRoutes = (
   key: string,
   service: Service,
-  options: MusterOptions,
-  problems: Problem[],
+  { muster: options, problems }: { muster: MusterOptions; problems: Problem[] },
 ): HttpRoute[] => {
   const known = new Set([
     ...(service.ports ?? []).map((port) => port.target),
