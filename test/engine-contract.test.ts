@@ -21,7 +21,7 @@ const checkedBy = (test: string, Retries: number) => ({
 const PROGRAMS: Record<Program, ReturnType<ContractWorld['program']>> = {
   idle: shell(idle()),
   'idle-2': shell(`: 2; ${idle()}`),
-  talks: shell(`echo first; echo second >&2; echo third; ${idle()}`),
+  talks: shell(`echo first; sleep 0.3; echo second >&2; sleep 0.3; echo third; ${idle()}`),
   fails: shell('sleep 0.3; echo last words >&2; exit 3'),
   finishes: shell('sleep 0.3'),
   sick: { ...shell(idle(5)), ...checkedBy('false', 3) },
@@ -63,9 +63,10 @@ const formSwarm = async (lab: Lab, engines: Map<string, Engine>): Promise<void> 
 
 const open = async (): Promise<ContractWorld & AsyncDisposable> => {
   const lab = await labUp({ name: 'contract', hosts: HOSTS, agent: false })
-  const engines = new Map(
-    lab.hosts.map((host) => [host, connectEngine({ host: lab.dockerHost(host) })]),
-  )
+  const engines = new Map<string, Engine>()
+  // The address changes with every start of a host.
+  const connect = (host: string) => engines.set(host, connectEngine({ host: lab.dockerHost(host) }))
+  for (const host of lab.hosts) connect(host)
   await pushImage(lab)
   await formSwarm(lab, engines)
   await Promise.all([...engines.values()].map((engine) => engine.pullImage(IMAGE)))
@@ -77,6 +78,11 @@ const open = async (): Promise<ContractWorld & AsyncDisposable> => {
     // The limits are those of an idle machine.
     until: (what, look, limitMs = 60_000) => until(what, look, { timeoutMs: 2 * limitMs }),
     pass: (ms) => delay(ms),
+    lose: (host) => lab.kill(host),
+    restore: async (host) => {
+      await lab.start(host)
+      connect(host)
+    },
     [Symbol.asyncDispose]: async () => {
       for (const engine of engines.values()) await engine[Symbol.asyncDispose]()
       await lab.down()

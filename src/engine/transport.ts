@@ -229,13 +229,15 @@ export class Transport implements Disposable {
     if (call.path.includes('//')) {
       throw new MusterError('NOT_FOUND', `Cannot ${call.doing}: the name is empty`)
     }
+    const query = present(call.query ?? {})
     try {
       return await new Promise<IncomingMessage | Duplex>((resolve, reject) => {
         this.#modem.dial(
           {
-            path: `${call.path}?`,
+            // The question mark asks docker-modem to write the query.
+            path: Object.keys(query).length > 0 ? `${call.path}?` : call.path,
             method: call.method,
-            options: { _query: present(call.query ?? {}), _body: call.body ?? {} },
+            options: { _query: query, _body: call.body ?? {} },
             headers: { ...call.headers },
             isStream: true,
             hijack,

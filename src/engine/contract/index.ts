@@ -3,6 +3,7 @@
  * so that the double cannot drift. Imported by tests only.
  */
 import { afterAll, beforeAll, describe } from 'vitest'
+import { failureCases } from './failures.ts'
 import { hostCases } from './host.ts'
 import { objectCases } from './objects.ts'
 import { drainCases, orchestrationCases } from './orchestration.ts'
@@ -29,5 +30,7 @@ export const engineContract = (
     describe('orchestration', () => orchestrationCases(() => contract))
     describe.runIf(hosts > 1)('several hosts', () => drainCases(() => contract))
     describe('host', () => hostCases(() => contract))
+    // Last: the swarm is shaken up.
+    describe.runIf(hosts > 2)('lost hosts', () => failureCases(() => contract))
   })
 }

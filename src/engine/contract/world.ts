@@ -37,6 +37,10 @@ export interface ContractWorld {
   until<T>(what: string, look: () => Promise<T | undefined | false>, limitMs?: number): Promise<T>
   /** Lets so much time pass. */
   pass(ms: number): Promise<void>
+  /** Power cord of a host. Only in worlds of several hosts. */
+  lose?(host: string): Promise<void>
+  /** Power back on; resolves once its engine answers. */
+  restore?(host: string): Promise<void>
 }
 
 /** `world` plus what most cases need. */

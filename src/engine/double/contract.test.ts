@@ -48,6 +48,8 @@ const open = async (count: number): Promise<ContractWorld & AsyncDisposable> => 
       return found as never
     },
     pass: (ms) => swarm.advance(ms),
+    lose: async (host) => swarm.loseHost(host),
+    restore: async (host) => swarm.returnHost(host),
     [Symbol.asyncDispose]: () => swarm[Symbol.asyncDispose](),
   }
 }
