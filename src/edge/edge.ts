@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { Loop, MusterError, systemClock, type Clock } from '../base/index.ts'
+import { Loop, systemClock, type Clock } from '../base/index.ts'
 import type { Catalog } from '../catalog/index.ts'
 import { BlockedPorts, withoutPorts } from './blocked-ports.ts'
-import { replaceFile } from './config-file.ts'
+import { ConfigSaver } from './config-saver.ts'
 import type { EdgeConfig, EdgeConflict } from './config.ts'
 import { departureOf } from './departure.ts'
 import type { EdgeEvent, EdgeStatus } from './events.ts'
@@ -13,7 +13,8 @@ import { ADMIN_SOCKET, CONFIG_FILE, type EdgeProcess } from './process.ts'
 import { reconcile } from './reconcile.ts'
 import { edgeConfig } from './routes.ts'
 import { EDGE_TUNABLES as T } from './tunables.ts'
-import { EdgeWorker } from './worker.ts'
+import type { EdgeWorker } from './worker.ts'
+import { WorkerLink } from './worker-link.ts'
 
 export interface EdgeOptions {
   process: EdgeProcess
@@ -42,7 +43,8 @@ export class Edge implements AsyncDisposable {
   readonly #emit: (event: EdgeEvent) => void
   readonly #listening: () => Promise<Set<number>>
   readonly #routes: Loop
-  readonly #file: Loop
+  readonly #file: ConfigSaver
+  readonly #link: WorkerLink
   readonly #placement: Placement
   readonly #blocked: BlockedPorts
 
@@ -51,16 +53,9 @@ export class Edge implements AsyncDisposable {
   #pendingSince: number | null = null
   #goal: Goal | null = null
   #conflicts: EdgeConflict[] = []
-  #worker: EdgeWorker | null = null
-  #unreachableSince = 0
-  #askedAt = 0
   #sweptAt = 0
   /** Large catalogs that change all the time get half of a core, not all of it. */
   #restUntil = 0
-  #written = ''
-  /** The last write: one after the other, so that an older text never comes last. */
-  #saving: Promise<boolean> = Promise.resolve(true)
-  #savedAt = Number.NEGATIVE_INFINITY
   /** A revision that HAProxy did not take, and when to try it again. */
   #refused: { revision: string; until: number } | null = null
 
@@ -73,8 +68,25 @@ export class Edge implements AsyncDisposable {
     const clock = this.#clock
     const onError = (error: unknown) => this.#emit({ type: 'failed', error })
     this.#routes = new Loop({ run: () => this.#converge(), onError, clock })
-    this.#file = new Loop({ run: () => this.#saveLater(), onError, clock })
-    this.#unreachableSince = clock.now()
+    this.#file = new ConfigSaver({
+      path: join(this.#process.dir, CONFIG_FILE),
+      clock,
+      text: () => this.#goal?.rendered.text ?? '',
+      onError: (error) => this.#emit({ type: 'write-failed', error }),
+    })
+    this.#link = new WorkerLink({
+      socket: join(this.#process.dir, ADMIN_SOCKET),
+      clock,
+      onConnected: (worker) => {
+        // Its ports are its own: nobody else has them.
+        this.#blocked.unblock(worker.ports)
+        this.#emit({ type: 'connected', pid: worker.info.pid })
+      },
+      onLost: (error) => {
+        this.#emit({ type: 'disconnected', ...(error === undefined ? {} : { error }) })
+        this.#routes.wake()
+      },
+    })
     this.#placement = new Placement({
       process: this.#process,
       clock,
@@ -93,8 +105,8 @@ export class Edge implements AsyncDisposable {
   get status(): EdgeStatus {
     const backends = this.#goal?.config.backends ?? []
     return {
-      serving: this.#worker !== null && this.#pendingSince === null,
-      ports: [...(this.#worker?.ports ?? [])].sort((a, b) => a - b),
+      serving: this.#link.worker !== null && this.#pendingSince === null,
+      ports: [...(this.#link.worker?.ports ?? [])].sort((a, b) => a - b),
       backends: backends.length,
       servers: backends.reduce((sum, backend) => sum + backend.servers.length, 0),
       networks: this.#goal?.config.networks.length ?? 0,
@@ -113,7 +125,7 @@ export class Edge implements AsyncDisposable {
   /** Stops looking after HAProxy, which goes on serving. */
   async stop(): Promise<void> {
     await Promise.all([this.#routes.stop(), this.#file.stop(), this.#placement.stop()])
-    await this.#disconnect()
+    await this.#link[Symbol.asyncDispose]()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -129,7 +141,7 @@ export class Edge implements AsyncDisposable {
       this.#routes.wakeIn(early)
       return
     }
-    const worker = await this.#connected()
+    const worker = await this.#link.connected()
     const startedAt = this.#clock.now()
     const wanted = edgeConfig(catalog)
     this.#restUntil = Math.min(2 * this.#clock.now() - startedAt, startedAt + T.longestRest)
@@ -140,11 +152,11 @@ export class Edge implements AsyncDisposable {
     this.#report([...wanted.conflicts, ...conflicts])
     // Nobody publishes anything and no HAProxy is there from before: nothing to do.
     if (worker === null && wanted.config.listeners.length === 0) {
-      this.#unreachableSince = this.#clock.now()
+      this.#link.unreachableSince = this.#clock.now()
       return
     }
 
-    if (worker === null) await this.#save()
+    if (worker === null) await this.#file.now()
     this.#placement.want({ image: catalog.settings.edgeImage, networks: config.networks })
     if (worker === null) {
       this.#awaitWorker()
@@ -152,8 +164,8 @@ export class Edge implements AsyncDisposable {
     }
     const steps = await this.#changeServers(goal, worker)
     const loaded = await this.#reload(goal, worker)
-    if (loaded) this.#file.wake()
-    if (loaded && this.#catalog === catalog) this.#applied(steps)
+    if (loaded) this.#file.soon()
+    if (steps !== null && loaded && this.#catalog === catalog) this.#applied(steps)
     this.#setAlarms(goal)
   }
 
@@ -174,65 +186,19 @@ export class Edge implements AsyncDisposable {
     const wanted = new Map(
       config.backends.map(({ name, servers }) => [name, new Set(servers.map((s) => s.name))]),
     )
-    const leftovers = [...(this.#worker?.servers ?? [])].some(([backend, servers]) =>
+    const leftovers = [...(this.#link.worker?.servers ?? [])].some(([backend, servers]) =>
       [...servers.keys()].some((name) => wanted.get(backend)?.has(name) !== true),
     )
     this.#routes.wakeIn(leftovers ? T.sweep : T.ping)
-  }
-
-  /** The worker that answers, null when none does. */
-  async #connected(): Promise<EdgeWorker | null> {
-    const now = this.#clock.now()
-    if (this.#worker !== null && now - this.#askedAt >= T.ping) {
-      this.#askedAt = now
-      await this.#worker.ping().catch((error: unknown) => this.#lost(error))
-    }
-    if (this.#worker !== null) return this.#worker
-    const worker = await this.#connect()
-    if (worker !== null) this.#adopt(worker)
-    return worker
-  }
-
-  async #connect(): Promise<EdgeWorker | null> {
-    try {
-      return await EdgeWorker.connect(join(this.#process.dir, ADMIN_SOCKET))
-    } catch (error) {
-      if (error instanceof MusterError) return null
-      throw error
-    }
-  }
-
-  #adopt(worker: EdgeWorker): void {
-    this.#worker = worker
-    this.#askedAt = this.#clock.now()
-    // Its ports are its own: nobody else has them.
-    this.#blocked.unblock(worker.ports)
-    this.#emit({ type: 'connected', pid: worker.info.pid })
-    void worker.closed.then(() => {
-      if (this.#worker === worker) this.#lost()
-    })
-  }
-
-  #lost(error?: unknown): void {
-    this.#worker = null
-    this.#unreachableSince = this.#clock.now()
-    this.#emit({ type: 'disconnected', ...(error === undefined ? {} : { error }) })
-    this.#routes.wake()
-  }
-
-  async #disconnect(): Promise<void> {
-    const worker = this.#worker
-    this.#worker = null
-    await worker?.[Symbol.asyncDispose]()
   }
 
   /** HAProxy does not answer, its file is written: see that it runs, and look again. */
   #awaitWorker(): void {
     const now = this.#clock.now()
     // An image that is being pulled, an engine that is slow: not HAProxy's fault.
-    if (this.#placement.busy) this.#unreachableSince = now
-    if (now - this.#unreachableSince > T.stuck) {
-      this.#unreachableSince = now
+    if (this.#placement.busy) this.#link.unreachableSince = now
+    if (now - this.#link.unreachableSince > T.stuck) {
+      this.#link.unreachableSince = now
       this.#placement.restart()
     } else {
       this.#placement.ensure()
@@ -256,7 +222,8 @@ export class Edge implements AsyncDisposable {
     if (busy.length > 0) this.#routes.wakeIn(T.refusedRetry)
   }
 
-  async #changeServers({ catalog, config }: Goal, worker: EdgeWorker): Promise<number> {
+  /** The number of steps taken; null when HAProxy refused one and all is looked at again. */
+  async #changeServers({ catalog, config }: Goal, worker: EdgeWorker): Promise<number | null> {
     const now = this.#clock.now()
     const sweep = now - this.#sweptAt >= T.sweep
     if (sweep) this.#sweptAt = now
@@ -273,8 +240,9 @@ export class Edge implements AsyncDisposable {
       return backend === undefined ? '' : serverOptions(backend, config.checkIntervalMs)
     })
     for (const failure of failures) this.#emit({ type: 'command-failed', ...failure })
-    if (failures.length > 0) this.#routes.wakeIn(T.reconnect)
-    return steps.length
+    if (failures.length === 0) return steps.length
+    this.#routes.wakeIn(T.reconnect)
+    return null
   }
 
   /** Loads a new set of ports or backends; true when HAProxy has it (already). */
@@ -286,33 +254,18 @@ export class Edge implements AsyncDisposable {
       this.#routes.wakeIn(this.#refused.until - startedAt)
       return false
     }
-    if (!(await this.#save())) {
-      this.#routes.wakeIn(T.refusedRetry)
+    if (!(await this.#file.now())) {
+      this.#routes.wakeIn(T.saveRetry)
       return false
     }
     await this.#process.reload()
-    const next = await this.#newWorker(revision)
-    if (next === null) {
+    if ((await this.#link.follow(revision)) === null) {
       this.#refuse(goal, worker)
       return false
     }
-    await this.#disconnect()
-    this.#adopt(next)
     this.#refused = null
     this.#emit({ type: 'reloaded', latencyMs: this.#clock.now() - startedAt })
     return true
-  }
-
-  /** HAProxy says nothing when it has loaded a file; its new worker knows the file's revision. */
-  async #newWorker(revision: string): Promise<EdgeWorker | null> {
-    const limit = this.#clock.now() + T.reloadLimit
-    while (this.#clock.now() < limit) {
-      const worker = await this.#connect()
-      if (worker?.info.revision === revision) return worker
-      await worker?.[Symbol.asyncDispose]()
-      await this.#clock.sleep(T.reloadPoll)
-    }
-    return null
   }
 
   /** The old worker goes on; ports that were new are the likeliest cause and stay away for a while. */
@@ -330,32 +283,6 @@ export class Edge implements AsyncDisposable {
       reason: `HAProxy did not take its new configuration in ${T.reloadLimit} ms; new ports: ${added.join(', ') || 'none'}`,
     })
     this.#routes.wake()
-  }
-
-  async #saveLater(): Promise<void> {
-    const wait = this.#savedAt + T.saveEvery - this.#clock.now()
-    if (wait > 0) this.#file.wakeIn(wait)
-    else if (!(await this.#save())) this.#file.wakeIn(T.refusedRetry)
-  }
-
-  /** Writes the file that HAProxy would start with; false when that is not possible. */
-  #save(): Promise<boolean> {
-    this.#saving = this.#saving.then(() => this.#write())
-    return this.#saving
-  }
-
-  async #write(): Promise<boolean> {
-    const text = this.#goal?.rendered.text ?? ''
-    if (text === this.#written) return true
-    this.#savedAt = this.#clock.now()
-    try {
-      await replaceFile(join(this.#process.dir, CONFIG_FILE), text)
-      this.#written = text
-      return true
-    } catch (error) {
-      this.#emit({ type: 'write-failed', error })
-      return false
-    }
   }
 }
 

@@ -44,6 +44,8 @@ export const EDGE_TUNABLES = {
   longestRest: 250,
   /** haproxy.cfg follows changes of endpoints at most this often; it matters after a crash only. */
   saveEvery: 200,
+  /** A file that could not be written: the disk may have room again. */
+  saveRetry: 2000,
   /** Leaving a network ends the connections on it: only when it has stayed unwanted. */
   networkLinger: 2000,
   /** Whether container and networks are still as they were made. */
