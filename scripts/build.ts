@@ -9,8 +9,8 @@ import { build, type Plugin } from 'esbuild'
  */
 const withoutSsh2: Plugin = {
   name: 'without-ssh2',
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /[\\/]docker-modem[\\/]lib[\\/]ssh\.js$/ }, () => ({
+  setup: (build) => {
+    build.onLoad({ filter: /[\\/]docker-modem[\\/]lib[\\/]ssh\.js$/ }, () => ({
       contents: 'module.exports = () => { throw new Error("ssh2 is not part of this build") }',
     }))
   },

@@ -48,7 +48,9 @@ export const initCluster = async (engine: Engine, options: InitOptions): Promise
         `Swarm on this host is ${swarm.LocalNodeState}: ${swarm.Error || 'no reason given'}.`,
         { hint: 'A locked one needs `docker swarm unlock`; a failed one `muster leave --force`.' },
       )
-    default: {
+    case 'inactive':
+    case '':
+    case undefined: {
       const advertiseAddr = options.advertiseAddr ?? (await ownAddress())
       await engine.initSwarm({ advertiseAddr })
       created = true
