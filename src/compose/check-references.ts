@@ -12,12 +12,12 @@ export const checkReferences = (check: ServiceCheck): void => {
   for (const [index, { type, source }] of (service.volumes ?? []).entries())
     if (type === 'volume' && source)
       need(check, { kind: 'volumes', key: source, path: ['volumes', index] })
-  for (const [index, { source }] of (service.configs ?? []).entries())
-    need(check, { kind: 'configs', key: source, path: ['configs', index] })
-  for (const [index, { source }] of (service.secrets ?? []).entries())
-    need(check, { kind: 'secrets', key: source, path: ['secrets', index] })
-  for (const [index, { source }] of (service.build?.secrets ?? []).entries())
-    need(check, { kind: 'secrets', key: source, path: ['build', 'secrets', index] })
+  for (const [index, { source: key }] of (service.configs ?? []).entries())
+    need(check, { kind: 'configs', key, path: ['configs', index] })
+  for (const [index, { source: key }] of (service.secrets ?? []).entries())
+    need(check, { kind: 'secrets', key, path: ['secrets', index] })
+  for (const [index, { source: key }] of (service.build?.secrets ?? []).entries())
+    need(check, { kind: 'secrets', key, path: ['build', 'secrets', index] })
   for (const key of Object.keys(service.models ?? {}))
     need(check, { kind: 'models', key, path: ['models', key] })
   checkDependencies(check)
@@ -25,12 +25,17 @@ export const checkReferences = (check: ServiceCheck): void => {
 
 interface Reference {
   kind: 'networks' | 'volumes' | 'configs' | 'secrets' | 'models'
-  key: string
+  /** Undefined if what was written was no name. */
+  key: string | undefined
   /** Where the service names it. */
   path: ModelPath
 }
 
 const need = ({ tree, problems, wrong }: ServiceCheck, { kind, key, path }: Reference): void => {
+  if (key === undefined) {
+    wrong(path, '"source" is missing')
+    return
+  }
   const all = get(tree, kind)
   const names = all?.kind === 'map' ? [...all.entries.keys()] : []
   // The implicit network is added by normalising.

@@ -42,8 +42,11 @@ const extendService = async (name: string, family: Family): Promise<Node | undef
   const bare = withKey(service, 'extends', undefined)
   const base = await findBase(name, extension, family)
   const clean = base && withoutTags(base)
-  if (!clean) return bare
   const { problems } = family.scope.reading
+  if (!clean) {
+    problems.leaveOut(['services', name, 'extends'])
+    return bare
+  }
   return merge(clean, bare, { problems, path: ['services', name], keepTags: true })
 }
 
@@ -61,9 +64,15 @@ const findBase = async (
     return undefined
   }
   const chain = [...family.chain, { name, source: family.source }]
-  if (family.chain.some((link) => link.name === name && link.source.path === family.source.path)) {
-    const links = chain.map((link) => `"${link.name}"`).join(' -> ')
-    problems.error({ path, where: extension }, `services extend each other in a circle: ${links}`)
+  const start = family.chain.findIndex(
+    (link) => link.name === name && link.source.path === family.source.path,
+  )
+  if (start !== -1) {
+    const circle = chain.slice(start).map((link) => link.name)
+    const words = circle.map((link) => `"${link}"`).join(' -> ')
+    // Every service of a circle leads to it; it is told once.
+    if (circle.every((link) => name <= link))
+      problems.error({ path, where: extension }, `services extend each other in a circle: ${words}`)
     return undefined
   }
   const file = get(extension, 'file')

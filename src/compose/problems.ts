@@ -52,6 +52,11 @@ export class Problems {
     return this.#about.some((path) => path[0] === kind && path[1] === name)
   }
 
+  /** Something was left out at this path, for a reason that was said elsewhere. */
+  leaveOut(path: ModelPath): void {
+    this.#about.push(path)
+  }
+
   /**
    * What was found wrong so far has been left out of the tree. From here on, nothing is said about
    * an object that lacks something because of that: it would be the same error in other words.

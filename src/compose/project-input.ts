@@ -100,7 +100,7 @@ export const findProjectName = (
   { options, environment, projectDirectory, problems }: ProjectInput,
   reading: Reading,
 ): string | undefined => {
-  const given = options.projectName ?? environment.get('COMPOSE_PROJECT_NAME') ?? ''
+  const given = options.projectName || (environment.get('COMPOSE_PROJECT_NAME') ?? '')
   if (given !== '') {
     if (normalizeProjectName(given) === given) return given
     const message = `${JSON.stringify(given)} is not a project name: ${PROJECT_NAME_RULE}`

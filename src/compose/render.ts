@@ -49,9 +49,21 @@ export const toCanonical = (stack: Stack, format: Format): Record<string, unknow
   return { name: stack.name, ...Object.fromEntries(used), ...stack.extensions }
 }
 
-/** The text that `muster config` prints. */
-export const renderStack = (stack: Stack, format: Format): string =>
-  renderPlain(toCanonical(stack, format), format)
+/**
+ * The text that `muster config` prints. The YAML is a Compose file again, so a dollar sign is written
+ * twice in it; the JSON is the data as it is.
+ */
+export const renderStack = (stack: Stack, format: Format): string => {
+  const data = toCanonical(stack, format)
+  return renderPlain(format === 'yaml' ? escapeDollars(data) : data, format)
+}
+
+const escapeDollars = (data: unknown): unknown => {
+  if (typeof data === 'string') return data.replaceAll('$', '$$$$')
+  if (Array.isArray(data)) return data.map(escapeDollars)
+  if (typeof data !== 'object' || data === null) return data
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, escapeDollars(value)]))
+}
 
 /** Any plain data in one of the two formats. */
 export const renderPlain = (data: unknown, format: Format): string =>

@@ -1,5 +1,5 @@
 import { Ajv } from 'ajv'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { composeSchema, composeValidator } from './compose-schema.ts'
 import { toPlain, type Node } from './node.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseMount } from './mounts.ts'
 import { parsePort } from './ports.ts'
@@ -43,11 +43,14 @@ describe('parsePort', () => {
 
   test('never throws, never makes a port that cannot be', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...'0123456789:-/.[]tcpu') }), (spec) => {
-        const parsed = parsePort(spec)
-        if (!('wrong' in parsed))
-          for (const { target } of parsed) expect(target).toBeLessThan(65_536)
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'0123456789:-/.[]tcpu'.split('')) }),
+        (spec) => {
+          const parsed = parsePort(spec)
+          if (!('wrong' in parsed))
+            for (const { target } of parsed) expect(target).toBeLessThan(65_536)
+        },
+      ),
     )
   })
 })

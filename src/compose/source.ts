@@ -41,25 +41,26 @@ const lineIndex = (lines: readonly number[], offset: number): number => {
 export const lineOf = ({ source, start }: Span): number => lineIndex(source.lines, start) + 1
 
 /**
- * The place of a span, for people. With a key on the same line, line and column are the key's (what
- * an editor should open) and the caret still underlines the value.
+ * The place of a value, for people. With a key on the same line, line and column are the key's (what
+ * an editor should open) and the caret still underlines the value; of a value that begins further
+ * down, the key is shown.
  */
-export const locationOf = (span: Span, key?: Span): Location => {
-  const { source } = span
-  const line = lineIndex(source.lines, span.start)
+export const locationOf = (value: Span, key?: Span): Location => {
+  const known = key?.source === value.source ? key : undefined
+  const shown = known && lineOf(known) < lineOf(value) ? known : value
+  const { source } = shown
+  const line = lineIndex(source.lines, shown.start)
   const first = source.lines[line] ?? 0
   const text = source.text.slice(first, lineEnd(source, line))
-  const column = span.start - first + 1
-  const end = Math.min(span.end - first, text.length)
-  const length = Math.max(1, text.slice(column - 1, end).trimEnd().length)
-  const onKey =
-    key && key.source === source && lineIndex(source.lines, key.start) === line ? key : undefined
+  const caret = shown.start - first
+  const end = Math.min(shown.end - first, text.length)
+  const start = known && lineOf(known) === line + 1 ? known.start - first : caret
   return {
     file: source.name,
     line: line + 1,
-    column: onKey ? onKey.start - first + 1 : column,
+    column: start + 1,
     text,
-    caret: { column, length },
+    caret: { column: caret + 1, length: Math.max(1, text.slice(caret, end).trimEnd().length) },
   }
 }
 

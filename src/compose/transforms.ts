@@ -66,7 +66,7 @@ export const oneToList: Transform = (node) =>
 export const under =
   (key: string): Transform =>
   (node) =>
-    node.kind === 'scalar' ? map(new Map([[key, { value: node }]]), node.at) : node
+    node.kind === 'scalar' && !isNull(node) ? map(new Map([[key, { value: node }]]), node.at) : node
 
 /** `KEY=VALUE` items as a map; a bare KEY has no value. */
 export const pairs: Transform = (node, path, { problems }) => {

@@ -43,7 +43,7 @@ export const parseDuration = (text: string): number | undefined => {
     const match = TIME_PART.exec(body)
     if (!match) return undefined
     const [whole, digits = '', unit = ''] = match
-    total += Math.trunc(Number(digits) * (NANOSECONDS[unit] ?? 0))
+    total += Math.round(Number(digits) * (NANOSECONDS[unit] ?? 0))
     at += whole.length
   }
   return sign * total
