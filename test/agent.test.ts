@@ -145,7 +145,7 @@ describe('agents on real engines', () => {
     return socket
   }
   const hello = (purpose: 'stream' | 'exec') =>
-    encodeMessage({ type: 'hello', protocol: PROTOCOL, purpose, version: 'test', address: '' })
+    encodeMessage({ type: 'hello', protocol: PROTOCOL, purpose, version: 'test' })
 
   it.each([
     ['a client without a certificate', 'host-1', null, 'stream', 'no-certificate'],

@@ -85,7 +85,7 @@ class SimulatedAgent {
       }
     })
     const hello = { type: 'hello', protocol: PROTOCOL, purpose: 'stream' }
-    this.#send({ ...hello, version: 'bench', address: '127.0.0.1' })
+    this.#send({ ...hello, version: 'bench' })
     await welcomed.promise
     this.#report(this.endpoints, true)
   }
@@ -165,7 +165,7 @@ const followAll = async (
   const start = performance.now()
   const before = received()
   const done: number[] = []
-  const wait = agents.map(async (agent) => {
+  const wait = agents.slice(0, order.followers).map(async (agent) => {
     const complete = new Promise<void>((resolve) => (agent.onComplete = resolve))
     agent.follow(order.from)
     // Who resumes gets nothing but what changes from now on.

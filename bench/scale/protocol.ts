@@ -10,7 +10,7 @@ export interface Latencies {
 export type AgentsOrder =
   | { order: 'join'; hosts: string[]; endpoints: number; port: number }
   /** From a version on, as one that was away for a moment: only changes are sent. Null: everything. */
-  | { order: 'follow'; from: number | null }
+  | { order: 'follow'; from: number | null; followers: number }
   | { order: 'change'; rate: number; seconds: number }
 
 export type AgentsAnswer =

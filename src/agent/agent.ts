@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { type Clock, messageOf } from '../base/index.ts'
+import { type Clock, MusterError, messageOf } from '../base/index.ts'
 import { type Catalog, TUNABLES, emptyCatalog } from '../catalog/index.ts'
 import type { Edge } from '../edge/index.ts'
 import type { Engine } from '../engine/index.ts'
@@ -65,7 +65,9 @@ export class Agent implements AsyncDisposable {
         return () => this.#subscribers.delete(onCatalog)
       },
       exec: async (connection, request) => {
-        if (!this.#member) throw new Error(`This agent waits for ${this.#waitingFor}.`)
+        if (!this.#member) {
+          throw new MusterError('AGENT_REFUSED', `This agent waits for ${this.#waitingFor}.`)
+        }
         await this.#member.exec(connection, request)
       },
     })

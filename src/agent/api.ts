@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { Registry } from 'prom-client'
-import { messageOf } from '../base/index.ts'
 import type { Catalog, ExecRequest } from '../catalog/index.ts'
 import { type CatalogEvent, eventsBetween } from './events.ts'
 import { readExecRequest, refuseExec } from './exec.ts'
@@ -118,7 +117,7 @@ export class Api implements AsyncDisposable {
     try {
       await this.#options.exec(connection, await readExecRequest(connection))
     } catch (error) {
-      if (!connection.destroyed) refuseExec(connection, new Error(messageOf(error)))
+      if (!connection.destroyed) refuseExec(connection, error)
     }
   }
 }

@@ -8,7 +8,7 @@ import {
   same,
 } from '../catalog/index.ts'
 import { type Engine, type EngineEvent, watch } from '../engine/index.ts'
-import { type LocalContainer, isEnding, localContainer } from './local-container.ts'
+import { type LocalContainer, TASK_LABELS, isEnding, localContainer } from './local-container.ts'
 
 /** This host's containers, as far as they matter to others. */
 export interface LocalState {
@@ -56,6 +56,8 @@ const IGNORED_SIGNAL_MS = 5000
 export class Containers {
   readonly #options: ContainersOptions
   readonly #containers = new Map<string, LocalContainer>()
+  /** All that run for Swarm, on overlay networks or not. */
+  readonly #tasks = new Set<string>()
   readonly #leaving = new Map<string, NodeJS.Timeout>()
   /** Grows at each event of a container: an inspection that began before is out of date. */
   readonly #turn = new Map<string, number>()
@@ -70,6 +72,11 @@ export class Containers {
 
   constructor(options: ContainersOptions) {
     this.#options = options
+  }
+
+  /** How many tasks of Swarm run here. */
+  get tasks(): number {
+    return this.#tasks.size
   }
 
   get state(): LocalState {
@@ -102,7 +109,10 @@ export class Containers {
         clearInterval(checking)
         if (item.kind === 'synced') {
           const ids = item.state.flatMap(({ Id }) => Id ?? [])
-          for (const id of this.#containers.keys()) if (!ids.includes(id)) this.#gone(id)
+          const known = new Set(ids)
+          for (const id of [...this.#containers.keys(), ...this.#tasks]) {
+            if (!known.has(id)) this.#gone(id)
+          }
           await Promise.all(ids.map((id) => this.#read(id)))
           this.#setEngineDown(false)
           this.#ready.resolve()
@@ -143,8 +153,11 @@ export class Containers {
       const networks = Object.values(inspected.NetworkSettings?.Networks ?? {})
       await Promise.all(networks.map(({ NetworkID }) => this.#learnNetwork(NetworkID ?? '')))
       if (this.#turn.get(id) !== turn) return
+      const isTask = inspected.Config?.Labels?.[TASK_LABELS.task] !== undefined
+      if (isTask && inspected.State?.Running === true) this.#tasks.add(id)
+      else this.#tasks.delete(id)
       const container = localContainer(inspected, host, (each) => this.#overlays.get(each) === true)
-      if (!container) return this.#gone(id)
+      if (!container) return this.#forget(id)
       const old = this.#containers.get(id)
       if (same(old, container)) return
       // Endpoints that did not change stay the same object: that is how reports know them.
@@ -166,6 +179,12 @@ export class Containers {
   }
 
   #gone(id: string): void {
+    this.#tasks.delete(id)
+    this.#forget(id)
+  }
+
+  /** Nobody is to reach it, though it may still run. */
+  #forget(id: string): void {
     clearTimeout(this.#leaving.get(id))
     this.#leaving.delete(id)
     if (this.#containers.delete(id)) this.#publish()

@@ -19,12 +19,12 @@ import {
 import type { Engine, ExecSession } from '../engine/index.ts'
 import type { Certificates } from './certificates.ts'
 import { readFirstMessage } from './first-message.ts'
+import { TASK_LABELS } from './local-container.ts'
 import { type Peer, connectPeer } from './tls.ts'
 
 /** A command line with its environment. */
 const MAX_REQUEST_BYTES = 2 * 2 ** 20
 const CLOSE_LIMIT_MS = 2000
-const TASK_LABEL = 'com.docker.swarm.task.id'
 
 /** What the caller wants, from a connection on which nothing has been read yet. */
 export const readExecRequest = async (connection: Readable): Promise<ExecRequest> => {
@@ -58,7 +58,7 @@ export const serveExec = async (
   let session: ExecSession
   try {
     const { Config: config } = await engine.inspectContainer(request.container)
-    if (config?.Labels?.[TASK_LABEL] === undefined) {
+    if (config?.Labels?.[TASK_LABELS.task] === undefined) {
       throw new MusterError('NOT_FOUND', `${request.container} is no task of a service.`)
     }
     session = await engine.exec(request.container, {
@@ -144,7 +144,7 @@ export const relayExec = async (
   options: {
     peer: Peer
     certificates: Certificates
-    introduction: { address: string; version: string }
+    version: string
   },
 ): Promise<void> => {
   const away = new AbortController()
@@ -152,7 +152,7 @@ export const relayExec = async (
   try {
     const remote = await connectPeer(options.peer, options.certificates, away.signal)
     remote.on('error', () => remote.destroy())
-    const hello = { type: 'hello', protocol: PROTOCOL, purpose: 'exec', ...options.introduction }
+    const hello = { type: 'hello', protocol: PROTOCOL, purpose: 'exec', version: options.version }
     remote.write(encodeMessage(hello))
     const answer = await readFirstMessage(remote, 4096, decodeExecDownward)
     if (answer.type !== 'welcome') {

@@ -29,8 +29,8 @@ export interface ManagerAddress {
 export interface LinkOptions {
   manager: ManagerAddress
   certificates: () => Certificates
-  /** This host's own address and version, for the hello. */
-  introduction: { address: string; version: string }
+  /** Version of Muster, for the hello. */
+  version: string
   own: () => OwnKnowledge
   now: () => number
   clock: Clock
@@ -133,7 +133,7 @@ export class Link implements AsyncDisposable {
 
   /** One stream from beginning to end; resolves to how it ended. */
   async #once(): Promise<{ code: string; message: string; welcomed: boolean }> {
-    const { manager, certificates, introduction, now } = this.#options
+    const { manager, certificates, version, now } = this.#options
     try {
       const socket = await connectPeer(
         { host: manager.id, address: manager.address, port: manager.port, manager: true },
@@ -159,7 +159,7 @@ export class Link implements AsyncDisposable {
           onClose: (reason, error) => resolve([reason, error]),
           onDrain: () => this.report(),
         })
-        connection.send({ type: 'hello', protocol: PROTOCOL, purpose: 'stream', ...introduction })
+        connection.send({ type: 'hello', protocol: PROTOCOL, purpose: 'stream', version })
       })
       this.#end()
       if (refusal !== '') return { code: 'refused', message: refusal, welcomed }

@@ -21,7 +21,8 @@ export interface LocalContainer {
   stopSignal: string
 }
 
-const TASK_LABELS = {
+/** Labels that Swarm gives the containers of its tasks. */
+export const TASK_LABELS = {
   task: 'com.docker.swarm.task.id',
   taskName: 'com.docker.swarm.task.name',
   service: 'com.docker.swarm.service.id',

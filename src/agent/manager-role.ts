@@ -22,6 +22,20 @@ export interface ManagerRoleOptions {
   onServices: () => void
 }
 
+const SAME_PROBLEM_MS = 60_000
+
+/** A trouble that lasts is said once a minute, not at every attempt. */
+const onceInAWhile = (clock: Clock, say: (text: string) => void): ((text: string) => void) => {
+  let last = ''
+  let saidAt = -Infinity
+  return (text) => {
+    if (text === last && clock.now() - saidAt < SAME_PROBLEM_MS) return
+    last = text
+    saidAt = clock.now()
+    say(text)
+  }
+}
+
 /** What an agent does while its host is a manager: keeps the catalog, and leads when it is leader. */
 export class ManagerRole implements AsyncDisposable {
   readonly manager: Manager
@@ -43,6 +57,7 @@ export class ManagerRole implements AsyncDisposable {
       probe: (address) => probe(address, options.port, options.attentive),
       events: options.events,
     })
+    const problem = onceInAWhile(clock, (text) => log.warn(text))
     this.#cluster = new ClusterWatch({
       engine,
       sources: this.manager.sources,
@@ -58,8 +73,8 @@ export class ManagerRole implements AsyncDisposable {
         this.#changed.resolve()
         options.onServices()
       },
-      onDown: (error) => log.warn({ reason: error.message }, 'cannot read the cluster'),
-      onProblem: (problem) => log.warn(problem),
+      onDown: (error) => problem(`cannot read the cluster: ${error.message}`),
+      onProblem: problem,
     })
     const { signal } = this.#life
     this.#running = Promise.all([this.#cluster.run(signal), this.#watchLeader(signal)])
@@ -119,7 +134,7 @@ export class ManagerRole implements AsyncDisposable {
           return this.#changed.promise
         },
         onRelease: (service) => log.info({ service }, 'its dependencies are there: it may start'),
-        onProblem: (problem) => log.warn(problem),
+        onProblem: onceInAWhile(clock, (text) => log.warn(text)),
       }),
     ]
     const life = new AbortController()

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { type Clock, type MusterError, messageOf } from '../base/index.ts'
+import { type Clock, MusterError, messageOf } from '../base/index.ts'
 import {
   type Catalog,
   type ExecRequest,
@@ -65,7 +65,7 @@ export class Member implements AsyncDisposable {
     this.#options = options
     this.#membership = options.membership
     const { engine, clock, log, metrics, version } = options
-    const { host, address } = options.membership
+    const { host } = options.membership
     this.#startedAt = clock.now()
     this.#attentive = attentiveClock(clock)
     this.#certificates = new CertificateWatch({
@@ -91,7 +91,7 @@ export class Member implements AsyncDisposable {
     })
     this.#links = new Links({
       certificates: () => this.#certificates.current,
-      introduction: { address, version },
+      version,
       own: () => this.#own,
       now: () => this.#attentive.now(),
       clock,
@@ -183,10 +183,11 @@ export class Member implements AsyncDisposable {
     const { engine, port, version } = this.#options
     if (request.host === this.host) return serveExec(engine, connection, request)
     const address = this.#catalog?.hosts.get(request.host)?.address
+    if (!address) throw new MusterError('NOT_FOUND', `There is no host ${request.host}.`)
     await relayExec(connection, request, {
-      peer: { host: request.host, address: address ?? '', port, manager: false },
+      peer: { host: request.host, address, port, manager: false },
       certificates: this.#certificates.current,
-      introduction: { address: this.#membership.address, version },
+      version,
     })
   }
 
@@ -276,7 +277,7 @@ export class Member implements AsyncDisposable {
       try {
         this.#usage = {
           ...(await measure()),
-          tasks: this.#containers.state.endpoints.size,
+          tasks: this.#containers.tasks,
           uptime: Math.round(clock.now() - this.#startedAt),
           version: this.#options.version,
         }

@@ -162,7 +162,7 @@ class TestAgent implements AsyncDisposable {
     }
     this.links = new Links({
       certificates: () => certificatesOf(host),
-      introduction: { address: '127.0.0.1', version: 'test' },
+      version: 'test',
       own: () => this.own,
       now: () => this.#clock.now(),
       clock: systemClock,
@@ -286,7 +286,6 @@ const hello = (over: object = {}): Buffer =>
     protocol: PROTOCOL,
     purpose: 'stream',
     version: 'test',
-    address: '127.0.0.1',
     ...over,
   })
 

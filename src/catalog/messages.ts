@@ -58,8 +58,6 @@ export interface Hello {
   purpose: 'stream' | 'exec'
   /** Version of Muster. */
   version: string
-  /** Address that other hosts reach the sender at. */
-  address: string
 }
 
 /** What a host runs. Sequence numbers begin at 1 on each connection and have no holes. */
@@ -135,7 +133,6 @@ const hello: Decode<Hello> = object({
   protocol: object({ min: integer(1), max: integer(1) }),
   purpose: oneOf('stream', 'exec'),
   version: shortText,
-  address: schema.hostAddress,
 })
 
 const report: Decode<Report> = object({
