@@ -17,27 +17,55 @@ if (($ARGV[0] // '') eq '--check') {
     exit($status =~ / 200 / ? 0 : 1);
 }
 
-my $stopping = 0;
-local $SIG{TERM} = sub { $stopping = 1 };
-local $SIG{CHLD} = 'IGNORE';
-my $server = IO::Socket::INET->new(LocalPort => $port, Listen => 128, ReuseAddr => 1)
+# A few workers share the listening socket. On SIGTERM each finishes what it is doing.
+my $server = IO::Socket::INET->new(LocalPort => $port, Listen => 1024, ReuseAddr => 1)
     or die "cannot listen on $port: $!\n";
+my $stopping = 0;
+my %workers;
+$SIG{TERM} = sub { $stopping = 1; kill TERM => keys %workers };
 print STDERR "$name listens on $port\n";
-
 until ($stopping) {
-    my $client = $server->accept or next;
-    my $child = fork // die "fork: $!\n";
-    next if $child;
-    local $SIG{ALRM} = sub { exit 1 };
-    alarm 10;
-    my $request = <$client> // exit;
+    while (keys %workers < 8) {
+        my $child = fork // die "fork: $!\n";
+        if ($child == 0) { work(); exit }
+        $workers{$child} = 1;
+    }
+    my $ended = wait;
+    delete $workers{$ended};
+}
+1 while wait > 0;
+
+sub work {
+    $SIG{TERM} = sub { $stopping = 1 };
+    $SIG{PIPE} = 'IGNORE';
+    until ($stopping) {
+        my $client = $server->accept or next;
+        # A client that sends nothing must not keep a worker for long.
+        eval {
+            local $SIG{ALRM} = sub { die "too slow\n" };
+            alarm 5;
+            answer($client);
+            alarm 0;
+        };
+        alarm 0;
+        close $client;
+    }
+}
+
+sub answer {
+    my ($client) = @_;
+    my $request = <$client> // return;
     while (my $header = <$client>) { last if $header =~ /^\r?\n$/ }
-    my ($status, $body) = ('404 Not Found', "try /hello\n");
-    ($status, $body) = ('200 OK', "ok\n") if $request =~ m{^GET /alive };
-    ($status, $body) = greet() if $request =~ m{^GET /hello };
+    my ($status, $body) = route($request);
     print $client "HTTP/1.1 $status\r\nContent-Type: text/plain\r\n"
         . 'Content-Length: ' . length($body) . "\r\nConnection: close\r\n\r\n$body";
-    exit;
+}
+
+sub route {
+    my ($request) = @_;
+    return ('200 OK', "ok\n") if $request =~ m{^GET /alive };
+    return greet() if $request =~ m{^GET /hello };
+    return ('404 Not Found', "try /hello\n");
 }
 
 sub greet {
