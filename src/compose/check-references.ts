@@ -25,17 +25,12 @@ export const checkReferences = (check: ServiceCheck): void => {
 
 interface Reference {
   kind: 'networks' | 'volumes' | 'configs' | 'secrets' | 'models'
-  /** Undefined if what was written was no name. */
-  key: string | undefined
+  key: string
   /** Where the service names it. */
   path: ModelPath
 }
 
 const need = ({ tree, problems, wrong }: ServiceCheck, { kind, key, path }: Reference): void => {
-  if (key === undefined) {
-    wrong(path, '"source" is missing')
-    return
-  }
   const all = get(tree, kind)
   const names = all?.kind === 'map' ? [...all.entries.keys()] : []
   // The implicit network is added by normalising.

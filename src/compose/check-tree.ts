@@ -45,12 +45,6 @@ const checkService = (service: Node, path: ModelPath, checking: Checking): void 
       problems.error({ path, where: request }, '"count" and "device_ids" exclude each other')
   for (const [index, mount] of itemsOf(get(service, 'volumes')).entries())
     if (mount.kind === 'map') checkMount(mount, [...path, 'volumes', index], problems)
-  for (const [index, watch] of itemsOf(get(get(service, 'develop'), 'watch')).entries())
-    if (stringOf(get(watch, 'path')) === '')
-      problems.error(
-        { path: [...path, 'develop', 'watch', index], where: watch },
-        '"path" is empty',
-      )
 }
 
 const checkPort = (port: MapNode, path: ModelPath, { problems, isOpen }: Checking): void => {
@@ -59,9 +53,7 @@ const checkPort = (port: MapNode, path: ModelPath, { problems, isOpen }: Checkin
     return { path: [...path, key], where: { at: entry?.value.at ?? port.at, key: entry?.key } }
   }
   const target = get(port, 'target')
-  if (!target)
-    problems.error({ path, where: port }, '"target" is missing: the port in the container')
-  else if (target.kind === 'scalar' && !isOpen(textOf(target))) {
+  if (target?.kind === 'scalar' && !isOpen(textOf(target))) {
     const number = Number(target.value)
     if (!Number.isInteger(number) || number < 0 || number > 65_535)
       problems.error(spot('target'), `expected a port (up to 65535), got ${textOf(target)}`)

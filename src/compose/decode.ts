@@ -48,8 +48,15 @@ const decodeObject = (node: Node, fields: Record<string, Field>, decoding: Decod
   }
   for (const [key, field] of Object.entries(fields)) {
     const entry = node.entries.get(key)
+    const isThere = entry !== undefined && !isNull(entry.value) && stringOf(entry.value) !== ''
+    if (field.required && !isThere) {
+      const { path, problems } = decoding
+      problems.error({ path, where: node }, `"${key}" is missing`)
+      return undefined
+    }
     if (!entry || isNull(entry.value)) continue
     const value = decode(entry.value, field.shape, below(decoding, key))
+    if (field.required && value === undefined) return undefined
     if (value !== undefined && (field.keep || !isEmpty(value, field.shape))) result[key] = value
   }
   for (const [key, { value }] of node.entries)

@@ -28,6 +28,8 @@ export interface Field {
   shape: Shape
   /** Zero, false, empty text or list is not the same as absent. */
   keep?: boolean
+  /** An object without it is nothing. */
+  required?: boolean
   /** The reference prints it in JSON even where it is absent: null, or an empty object. */
   always?: null | 'object'
   /** Its name in the reference's JSON, where that is not the specification's. */
@@ -59,6 +61,8 @@ export const object = (fields: Record<string, Shape | Field>): Shape => ({
 })
 
 export const keep = (shape: Shape): Field => ({ shape, keep: true })
+
+export const required = (shape: Shape): Field => ({ shape, keep: true, required: true })
 
 /** The shape of a key below a shape. */
 export const below = (shape: Shape | undefined, key: string | number): Shape | undefined => {

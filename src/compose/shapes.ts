@@ -8,6 +8,7 @@ import {
   mapOf,
   number,
   object,
+  required,
   text,
   textMap,
   textMapWithNulls,
@@ -25,7 +26,13 @@ const ulimits = mapOf({
 })
 
 const fileReferences = listOf(
-  object({ source: text, target: text, uid: text, gid: text, mode: keep({ is: 'mode' }) }),
+  object({
+    source: required(text),
+    target: text,
+    uid: text,
+    gid: text,
+    mode: keep({ is: 'mode' }),
+  }),
 )
 
 const hookFields = {
@@ -126,7 +133,7 @@ const ports = listOf(
     name: text,
     mode: text,
     host_ip: text,
-    target: integer,
+    target: required(integer),
     published: text,
     protocol: text,
     app_protocol: text,
@@ -135,7 +142,7 @@ const ports = listOf(
 
 const mounts = listOf(
   object({
-    type: text,
+    type: required(text),
     source: text,
     target: text,
     read_only: flag,
@@ -186,13 +193,13 @@ export const serviceShape: Shape = object({
   cpus: number,
   cpuset: text,
   credential_spec: object({ config: text, file: text, registry: text }),
-  depends_on: mapOf(object({ condition: text, restart: flag, required: keep(flag) })),
+  depends_on: mapOf(object({ condition: required(text), restart: flag, required: keep(flag) })),
   deploy,
   develop: object({
     watch: listOf(
       object({
-        path: text,
-        action: text,
+        path: required(text),
+        action: required(text),
         target: text,
         exec: { shape: object(hookFields), always: 'object' },
         include: texts,
@@ -208,10 +215,10 @@ export const serviceShape: Shape = object({
   dns_search: texts,
   domainname: text,
   entrypoint: { ...command, always: null },
-  env_file: listOf(object({ path: text, required: keep(flag), format: text })),
+  env_file: listOf(object({ path: required(text), required: keep(flag), format: text })),
   environment: textMapWithNulls,
   expose: texts,
-  extends: object({ file: text, service: text }),
+  extends: object({ file: text, service: required(text) }),
   external_links: texts,
   extra_hosts: texts,
   gpus: deviceRequests,
