@@ -39,6 +39,16 @@ describe('any table', () => {
       fc.record({ vip: address, targets: fc.uniqueArray(address, { maxLength: 5 }) }),
       { maxLength: 8, selector: ({ vip }) => vip },
     ),
+    returns: fc.uniqueArray(
+      fc.record({
+        address,
+        mac: fc
+          .integer({ min: 0, max: 2 ** 40 - 1 })
+          .map((n) => `02${n.toString(16).padStart(10, '0').replace(/../g, ':$&')}`),
+        subnet: fc.constantFrom('10.0.1.0/24', '10.0.2.0/24', '10.0.0.0/8'),
+      }),
+      { maxLength: 5, selector: ({ mac }) => mac, comparator: 'IsStrictlyEqual' },
+    ),
   })
   const dead = fc.uniqueArray(
     fc.record({ address, seconds: fc.double({ min: 0.01, max: 100, noNaN: true }) }),

@@ -1,9 +1,9 @@
 import type { Server } from 'node:http'
 import { type Clock, MusterError, messageOf } from '../base/index.ts'
 import { type Catalog, TUNABLES, emptyCatalog } from '../catalog/index.ts'
-import type { Edge } from '../edge/index.ts'
+import { EDGE_NETNS_COMMANDS, EDGE_NETNS_SCRIPT, type Edge } from '../edge/index.ts'
 import type { Engine } from '../engine/index.ts'
-import type { VipProgrammer } from '../vip/index.ts'
+import { type VipProgrammer, hostNamespaces } from '../vip/index.ts'
 import { Api } from './api.ts'
 import { readCertificates } from './certificates.ts'
 import type { Log } from './log.ts'
@@ -159,8 +159,11 @@ export class Agent implements AsyncDisposable {
       log,
       metrics: this.metrics,
       signal: this.#life.signal,
+      prepareEdge: async ({ netns }) => {
+        if (edge) await prepareEdge(netns)
+      },
       onApply: (catalog, containers) => {
-        edge?.apply(catalog)
+        edge?.apply(catalog, membership.host)
         vip?.apply(catalog, containers)
         for (const tell of this.#subscribers) tell(catalog)
       },
@@ -183,4 +186,14 @@ export class Agent implements AsyncDisposable {
     await member[Symbol.asyncDispose]()
     this.#options.log.info({ host: member.host }, 'stood down')
   }
+}
+
+const prepareEdge = async (netns: string): Promise<void> => {
+  const done = await hostNamespaces.program(netns, {
+    routes: EDGE_NETNS_COMMANDS,
+    script: EDGE_NETNS_SCRIPT,
+    flows: false,
+    prepare: false,
+  })
+  if (done === null) throw new MusterError('NOT_FOUND', `${netns} is gone.`)
 }

@@ -1,5 +1,6 @@
 import { type Clock, MusterError, messageOf } from '../base/index.ts'
 import {
+  type EdgePlace,
   type Endpoint,
   type EndpointId,
   type HostId,
@@ -7,7 +8,13 @@ import {
   TUNABLES,
   same,
 } from '../catalog/index.ts'
-import { type Engine, type EngineEvent, watch } from '../engine/index.ts'
+import {
+  type ContainerInspectResponse,
+  type Engine,
+  type EngineEvent,
+  watch,
+} from '../engine/index.ts'
+import { type EdgeSight, edgeSight, isEdge } from './edge-sight.ts'
 import { type LocalContainer, TASK_LABELS, isEnding, localContainer } from './local-container.ts'
 
 /** This host's containers, as far as they matter to others. */
@@ -16,6 +23,8 @@ export interface LocalState {
   endpoints: ReadonlyMap<EndpointId, Endpoint>
   leaving: ReadonlySet<EndpointId>
   engineDown: boolean
+  /** Where the host's edge is, once its namespace is prepared. */
+  edge: Record<NetworkId, EdgePlace>
 }
 
 export interface ContainersOptions {
@@ -24,6 +33,11 @@ export interface ContainersOptions {
   clock: Clock
   /** Something in `state` has changed. Called at once, so that nobody waits for a batch. */
   onChange: () => void
+  /**
+   * Called before the edge's places are in `state`. What it rejects with is a problem, and the edge
+   * is looked at again later.
+   */
+  prepareEdge: (edge: EdgeSight) => Promise<void>
   /** The engine went away. */
   onDown: (error: MusterError) => void
   onProblem: (message: string) => void
@@ -63,11 +77,13 @@ export class Containers {
   readonly #turn = new Map<string, number>()
   readonly #ready = Promise.withResolvers<void>()
   readonly #overlays = new Map<NetworkId, boolean>()
+  #edge: EdgeSight | null = null
   #state: LocalState = {
     containers: new Map(),
     endpoints: new Map(),
     leaving: new Set(),
     engineDown: false,
+    edge: {},
   }
 
   constructor(options: ContainersOptions) {
@@ -110,7 +126,8 @@ export class Containers {
         if (item.kind === 'synced') {
           const ids = item.state.flatMap(({ Id }) => Id ?? [])
           const known = new Set(ids)
-          for (const id of [...this.#containers.keys(), ...this.#tasks]) {
+          const edge = this.#edge === null ? [] : [this.#edge.container]
+          for (const id of [...this.#containers.keys(), ...this.#tasks, ...edge]) {
             if (!known.has(id)) this.#gone(id)
           }
           await Promise.all(ids.map((id) => this.#read(id)))
@@ -153,6 +170,7 @@ export class Containers {
       const networks = Object.values(inspected.NetworkSettings?.Networks ?? {})
       await Promise.all(networks.map(({ NetworkID }) => this.#learnNetwork(NetworkID ?? '')))
       if (this.#turn.get(id) !== turn) return
+      if (isEdge(inspected)) return await this.#seeEdge(inspected, turn)
       const isTask = inspected.Config?.Labels?.[TASK_LABELS.task] !== undefined
       if (isTask && inspected.State?.Running === true) this.#tasks.add(id)
       else this.#tasks.delete(id)
@@ -172,6 +190,15 @@ export class Containers {
     }
   }
 
+  async #seeEdge(inspected: ContainerInspectResponse, turn: number | undefined): Promise<void> {
+    const edge = edgeSight(inspected, (each) => this.#overlays.get(each) === true)
+    if (edge === null || same(edge, this.#edge)) return
+    await this.#options.prepareEdge(edge)
+    if (this.#turn.get(edge.container) !== turn) return
+    this.#edge = edge
+    this.#publish()
+  }
+
   async #learnNetwork(id: NetworkId): Promise<void> {
     if (id === '' || this.#overlays.has(id)) return
     const { Driver, Ingress } = await this.#options.engine.inspectNetwork(id)
@@ -181,6 +208,9 @@ export class Containers {
   #gone(id: string): void {
     this.#tasks.delete(id)
     this.#forget(id)
+    if (this.#edge?.container !== id) return
+    this.#edge = null
+    this.#publish()
   }
 
   /** Nobody is to reach it, though it may still run. */
@@ -227,6 +257,7 @@ export class Containers {
       endpoints,
       leaving,
       engineDown: this.#state.engineDown,
+      edge: this.#edge?.places ?? {},
     }
     this.#options.onChange()
   }

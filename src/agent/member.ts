@@ -14,6 +14,7 @@ import {
 import type { Engine } from '../engine/index.ts'
 import { CertificateWatch, type Certificates, type Identity } from './certificates.ts'
 import { Containers } from './containers.ts'
+import type { EdgeSight } from './edge-sight.ts'
 import { readExecRequest, refuseExec, relayExec, serveExec } from './exec.ts'
 import { Links } from './links.ts'
 import type { LocalContainer } from './local-container.ts'
@@ -37,6 +38,8 @@ export interface MemberOptions {
   clock: Clock
   log: Log
   metrics: Metrics
+  /** Makes the edge's network namespace fit for clients' addresses. */
+  prepareEdge: (edge: EdgeSight) => Promise<void>
   /** Ends a start that waits for the engine. */
   signal: AbortSignal
   /** There is a new catalog to act on, or another list of local containers. */
@@ -85,6 +88,7 @@ export class Member implements AsyncDisposable {
         this.#applySoon()
         this.#links.report()
       },
+      prepareEdge: options.prepareEdge,
       onDown: (error) => this.#engineDown(error),
       onProblem: (problem) => log.warn(problem),
       processExists,
@@ -193,8 +197,8 @@ export class Member implements AsyncDisposable {
 
   get #own() {
     const { host, name, address } = this.#membership
-    const { endpoints, leaving, engineDown } = this.#containers.state
-    return { host, name, address, endpoints, leaving, engineDown }
+    const { endpoints, leaving, engineDown, edge } = this.#containers.state
+    return { host, name, address, endpoints, leaving, engineDown, edge }
   }
 
   #connect(): Promise<void> {

@@ -159,6 +159,7 @@ class TestAgent implements AsyncDisposable {
       endpoints: new Map(),
       leaving: new Set(),
       engineDown: false,
+      edge: {},
     }
     this.links = new Links({
       certificates: () => certificatesOf(host),

@@ -38,7 +38,12 @@ test('reports that are lost, repeated or late converge after a resend', () => {
         if (outcome === 'resend') told = null
       }
       const say = (fate: string) => {
-        const now = { endpoints: new Map(truth), leaving: new Set<string>(), engineDown: false }
+        const now = {
+          endpoints: new Map(truth),
+          leaving: new Set<string>(),
+          engineDown: false,
+          edge: {},
+        }
         const report = nextReport(told, now, seq + 1)
         if (!report) return
         seq++
@@ -75,6 +80,7 @@ test("a report about somebody else's endpoints changes nothing", () => {
     gone: [],
     leaving: [],
     engineDown: false,
+    edge: {},
   }
   expect(receive(nothingReported, 'h1', report)).toEqual({
     outcome: 'not-your-host',

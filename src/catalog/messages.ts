@@ -17,7 +17,7 @@ import {
   object,
   oneOf,
 } from './decode.ts'
-import type { Endpoint, EndpointId } from './model.ts'
+import type { EdgePlace, Endpoint, EndpointId, NetworkId } from './model.ts'
 import * as schema from './schema.ts'
 
 /** Versions of this protocol that this Muster speaks. */
@@ -71,6 +71,7 @@ export interface Report {
   /** All local endpoints that have been told to stop. */
   leaving: EndpointId[]
   engineDown: boolean
+  edge: Record<NetworkId, EdgePlace>
 }
 
 /** From an agent to a manager. */
@@ -143,6 +144,7 @@ const report: Decode<Report> = object({
   gone: names,
   leaving: names,
   engineDown: bool,
+  edge: fallback(schema.edge, {}),
 })
 
 const upward: Record<Upward['type'], Decode<Upward>> = {

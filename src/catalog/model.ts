@@ -81,6 +81,16 @@ export interface CatalogService {
  */
 export type HostState = 'alive' | 'agentless' | 'suspected'
 
+/** Where the edge of a host is in one overlay network. */
+export interface EdgePlace {
+  /** IPv4. */
+  address: string
+  /** `02:42:0a:00:01:07`. */
+  mac: string
+  /** Of the network: `10.0.1.0/24`. */
+  subnet: string
+}
+
 export interface CatalogHost {
   id: HostId
   name: string
@@ -91,6 +101,8 @@ export interface CatalogHost {
   state: HostState
   /** Its Docker Engine does not answer: when it returns it will stop every container. */
   engineDown: boolean
+  /** Where its edge may send from in the name of clients. */
+  edge: Record<NetworkId, EdgePlace>
 }
 
 /** Everything, at one version. Maps are by id. */

@@ -4,12 +4,18 @@ import { hasEnded, isLeaving, isMoving } from './leaving.ts'
 import { overlay } from './overlay.ts'
 import { sampleEndpoint, sampleHost } from './samples.ts'
 
+const here = { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' }
+const before = { ...here, address: '10.0.1.8' }
+
 test('a host trusts its own eyes for its own endpoints, and the manager for all others', () => {
   const catalog = applyChanges(
     emptyCatalog('m', 7),
     {
       ...noChanges(),
-      hosts: [sampleHost('h1', { state: 'suspected' }), sampleHost('h2')],
+      hosts: [
+        sampleHost('h1', { state: 'suspected', edge: { net1: here, net2: before } }),
+        sampleHost('h2'),
+      ],
       endpoints: [
         sampleEndpoint('dead'),
         sampleEndpoint('sick'),
@@ -28,6 +34,7 @@ test('a host trusts its own eyes for its own endpoints, and the manager for all 
     ]),
     leaving: new Set(['new']),
     engineDown: true,
+    edge: { net1: here, net2: here },
   })
   expect([...seen.endpoints.values()].map(({ id, state }) => `${id} ${state}`).sort()).toEqual([
     'far ready',
@@ -35,7 +42,12 @@ test('a host trusts its own eyes for its own endpoints, and the manager for all 
     'sick unhealthy',
   ])
   expect([...seen.leaving]).toEqual(['new'])
-  expect(seen.hosts.get('h1')).toMatchObject({ state: 'alive', engineDown: true })
+  expect(seen.hosts.get('h1')).toMatchObject({
+    state: 'alive',
+    engineDown: true,
+    // Of its edge, only what all others have been told too.
+    edge: { net1: here },
+  })
   expect(seen.version).toBe(7)
 })
 

@@ -4,7 +4,10 @@ import type { Reported } from './reports.ts'
 import { same } from './same.ts'
 
 /** What a host knows of itself, before and better than any manager. */
-export interface OwnKnowledge extends Pick<Reported, 'endpoints' | 'leaving' | 'engineDown'> {
+export interface OwnKnowledge extends Pick<
+  Reported,
+  'endpoints' | 'leaving' | 'engineDown' | 'edge'
+> {
   host: HostId
   name: string
   address: string
@@ -34,6 +37,10 @@ export const overlay = (catalog: Catalog, own: OwnKnowledge): Catalog => {
     leader: said?.leader ?? false,
     state: 'alive',
     engineDown: own.engineDown,
+    // What the manager has not told the other hosts yet, they do not know how to answer.
+    edge: Object.fromEntries(
+      Object.entries(own.edge).filter(([network, place]) => same(said?.edge[network], place)),
+    ),
   }
   if (!same(said, self)) changes.hosts.push(self)
   return applyChanges(catalog, changes, catalog.version)

@@ -1,6 +1,7 @@
 /** How the reports of one host become the list of its endpoints. Pure. */
 import type { Report } from './messages.ts'
-import type { Endpoint, EndpointId, HostId } from './model.ts'
+import type { EdgePlace, Endpoint, EndpointId, HostId, NetworkId } from './model.ts'
+import { same } from './same.ts'
 
 /** What a host has said on its present connection. */
 export interface Reported {
@@ -11,6 +12,8 @@ export interface Reported {
   endpoints: ReadonlyMap<EndpointId, Endpoint>
   leaving: ReadonlySet<EndpointId>
   engineDown: boolean
+  /** Where the host's edge is. */
+  edge: Record<NetworkId, EdgePlace>
 }
 
 export const nothingReported: Reported = {
@@ -19,6 +22,7 @@ export const nothingReported: Reported = {
   endpoints: new Map(),
   leaving: new Set(),
   engineDown: false,
+  edge: {},
 }
 
 /** - `applied`: the state is new. - `ignored`: seen before. - `resend`: ask for a full report. */
@@ -51,6 +55,7 @@ export const receive = (
       endpoints,
       leaving: new Set(report.leaving.filter((id) => endpoints.has(id))),
       engineDown: report.engineDown,
+      edge: report.edge,
     },
   }
 }
@@ -61,7 +66,7 @@ export const receive = (
  */
 export const nextReport = (
   told: Reported | null,
-  now: Pick<Reported, 'endpoints' | 'leaving' | 'engineDown'>,
+  now: Pick<Reported, 'endpoints' | 'leaving' | 'engineDown' | 'edge'>,
   seq: number,
 ): Report | null => {
   const old = told?.endpoints
@@ -74,6 +79,7 @@ export const nextReport = (
     endpoints.length > 0 ||
     gone.length > 0 ||
     told.engineDown !== now.engineDown ||
+    !same(told.edge, now.edge) ||
     told.leaving.size !== now.leaving.size ||
     [...now.leaving].some((id) => !told.leaving.has(id))
   if (!changed) return null
@@ -85,5 +91,6 @@ export const nextReport = (
     gone,
     leaving: [...now.leaving],
     engineDown: now.engineDown,
+    edge: now.edge,
   }
 }

@@ -20,6 +20,7 @@ export const sampleHost = (id: string, over: Partial<CatalogHost> = {}): Catalog
   leader: false,
   state: 'alive',
   engineDown: false,
+  edge: {},
   ...over,
 })
 

@@ -15,6 +15,7 @@ import type {
   CatalogHost,
   CatalogService,
   ClusterSettings,
+  EdgePlace,
   Endpoint,
   HttpRoute,
   PublishedPort,
@@ -67,6 +68,15 @@ export const service: Decode<CatalogService> = object({
   http: list(httpRoute, 1000),
 })
 
+export const edge: Decode<Record<string, EdgePlace>> = record(
+  name,
+  object({
+    address: ipv4,
+    mac: text(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/, 'a MAC address'),
+    subnet: text(new RegExp(`^${octet}(?:\\.${octet}){3}/(?:3[0-2]|[12]?\\d)$`), 'an IPv4 subnet'),
+  }),
+)
+
 export const host: Decode<CatalogHost> = object({
   id: name,
   name: hostName,
@@ -75,6 +85,7 @@ export const host: Decode<CatalogHost> = object({
   leader: bool,
   state: oneOf('alive', 'agentless', 'suspected'),
   engineDown: bool,
+  edge: fallback(edge, {}),
 })
 
 export const settings: Decode<ClusterSettings> = object({

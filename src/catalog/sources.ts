@@ -186,6 +186,8 @@ export class CatalogSources {
         leader: swarm.leader,
         state,
         engineDown: entry.reporting && reported.engineDown,
+        // An edge serves on without its agent.
+        edge: reported.edge,
       },
     )
     const endpoints = swarm ? this.#endpointsOf(id, entry) : new Map<EndpointId, Endpoint>()

@@ -19,6 +19,7 @@ it('takes listeners out of a configuration and says whose they are', () => {
     service: `shop_${name}`,
     mode: 'http' as const,
     proxyProtocol: false,
+    transparent: false,
     servers: [],
   }))
   const config = {

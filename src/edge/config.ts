@@ -24,6 +24,8 @@ export interface EdgeBackend {
   mode: PortMode
   /** Send a PROXY protocol header, version 2. */
   proxyProtocol: boolean
+  /** Servers see the client's address as that of the peer. */
+  transparent: boolean
   servers: EdgeServer[]
 }
 
@@ -48,6 +50,8 @@ export interface EdgeConfig {
   networks: NetworkId[]
   /** Period of the active check of each server by each edge. */
   checkIntervalMs: number
+  /** Clients whom the edge never speaks for, as CIDR: their answers would not come back. Sorted. */
+  local: string[]
 }
 
 /** Something a service asks to publish and does not get. */
@@ -67,4 +71,5 @@ export const emptyEdgeConfig: EdgeConfig = {
   backends: [],
   networks: [],
   checkIntervalMs: 1000,
+  local: [],
 }

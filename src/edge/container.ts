@@ -31,7 +31,8 @@ export const superviseHaproxy = (configFile: string): string =>
 /** How the container is made: whatever differs from this is made anew. */
 export const edgeContainerSpec = (image: string): Record<string, unknown> => ({
   Image: image,
-  // By number: the image may know no names. HAProxy itself goes on as another user (tunables.ts).
+  // By number: the image may know no names. HAProxy itself goes on as another user where it can
+  // (haproxy-config.ts).
   User: '0',
   Entrypoint: ['sh', '-c', superviseHaproxy(`${MOUNTED_DIR}/${CONFIG_FILE}`)],
   Cmd: [],
@@ -50,6 +51,8 @@ export const edgeContainerSpec = (image: string): Record<string, unknown> => ({
       // Listening in the host's network namespace, also on ports below 1024.
       'SYS_ADMIN',
       'NET_BIND_SERVICE',
+      // Speaking to services under the addresses of clients.
+      'NET_ADMIN',
       // Giving all of that up once it listens, and ending old workers, which have.
       'SETUID',
       'SETGID',

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Loop, systemClock, type Clock } from '../base/index.ts'
-import type { Catalog } from '../catalog/index.ts'
+import type { Catalog, HostId } from '../catalog/index.ts'
 import { BlockedPorts, withoutPorts } from './blocked-ports.ts'
 import { ConfigSaver } from './config-saver.ts'
 import type { EdgeConfig, EdgeConflict } from './config.ts'
@@ -12,6 +12,7 @@ import { Placement } from './placement.ts'
 import { ADMIN_SOCKET, CONFIG_FILE, type EdgeProcess } from './process.ts'
 import { reconcile } from './reconcile.ts'
 import { edgeConfig } from './routes.ts'
+import { localRanges } from './transparency.ts'
 import { EDGE_TUNABLES as T } from './tunables.ts'
 import type { EdgeWorker } from './worker.ts'
 import { WorkerLink } from './worker-link.ts'
@@ -22,6 +23,8 @@ export interface EdgeOptions {
   onEvent?: (event: EdgeEvent) => void
   /** TCP ports taken in the namespace that the edge listens in. Default: the caller's own. */
   listening?: () => Promise<Set<number>>
+  /** Addresses of this host and of what hangs on it, as CIDR. Default: of the caller's namespace. */
+  local?: () => string[]
 }
 
 /** What HAProxy is to have, from one catalog. */
@@ -42,6 +45,7 @@ export class Edge implements AsyncDisposable {
   readonly #clock: Clock
   readonly #emit: (event: EdgeEvent) => void
   readonly #listening: () => Promise<Set<number>>
+  readonly #local: () => string[]
   readonly #routes: Loop
   readonly #file: ConfigSaver
   readonly #link: WorkerLink
@@ -49,6 +53,7 @@ export class Edge implements AsyncDisposable {
   readonly #blocked: BlockedPorts
 
   #catalog: Catalog | null = null
+  #host: HostId | null = null
   /** When the oldest change was given that has not taken effect. */
   #pendingSince: number | null = null
   #goal: Goal | null = null
@@ -64,6 +69,7 @@ export class Edge implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock
     this.#emit = options.onEvent ?? (() => undefined)
     this.#listening = options.listening ?? listeningPorts
+    this.#local = options.local ?? localRanges
     this.#blocked = new BlockedPorts(this.#clock)
     const clock = this.#clock
     const onError = (error: unknown) => this.#emit({ type: 'failed', error })
@@ -95,10 +101,14 @@ export class Edge implements AsyncDisposable {
     })
   }
 
-  /** Returns at once. The newest catalog wins; those that come too fast are skipped. */
-  apply(catalog: Catalog): void {
+  /**
+   * Returns at once. The newest catalog wins; those that come too fast are skipped. `host` is the one
+   * that this edge is on; without it services never see their clients' addresses.
+   */
+  apply(catalog: Catalog, host: HostId | null = null): void {
     this.#pendingSince ??= this.#clock.now()
     this.#catalog = catalog
+    this.#host = host
     this.#routes.wake()
   }
 
@@ -143,7 +153,10 @@ export class Edge implements AsyncDisposable {
     }
     const worker = await this.#link.connected()
     const startedAt = this.#clock.now()
-    const wanted = edgeConfig(catalog)
+    const wanted = edgeConfig(catalog, {
+      self: catalog.hosts.get(this.#host ?? ''),
+      local: this.#local(),
+    })
     this.#restUntil = Math.min(2 * this.#clock.now() - startedAt, startedAt + T.longestRest)
     await this.#findTakenPorts(wanted.config, worker)
     const { config, conflicts } = withoutPorts(wanted.config, this.#blocked.ports)

@@ -9,17 +9,26 @@ const config = (over: Partial<EdgeConfig> = {}): EdgeConfig => ({
     { port: 3306, mode: 'tcp', backend: 'db' },
   ],
   backends: [
-    { name: 'db', service: 'shop_db', mode: 'tcp', proxyProtocol: true, servers: [] },
+    {
+      name: 'db',
+      service: 'shop_db',
+      mode: 'tcp',
+      proxyProtocol: true,
+      transparent: false,
+      servers: [],
+    },
     {
       name: 'web',
       service: 'shop_web',
       mode: 'http',
       proxyProtocol: false,
+      transparent: false,
       servers: [{ name: 'web.1.t1', endpoint: 't1', address: '10.0.1.5', port: 8080 }],
     },
   ],
   networks: ['net1'],
   checkIntervalMs: 1000,
+  local: ['10.0.1.0/24', '127.0.0.0/8'],
   ...over,
 })
 const render = (over: Partial<EdgeConfig> = {}) => renderHaproxyConfig(config(over), options)
@@ -53,6 +62,24 @@ describe('renderHaproxyConfig', () => {
     ]) {
       expect(render(over).revision).not.toBe(revision)
     }
+  })
+
+  it('connects as the client where that is known to work, but never as one that is local', () => {
+    const [db, web] = config().backends
+    if (db === undefined || web === undefined) throw new Error('no backends')
+    const { text, revision } = render({ backends: [{ ...db, transparent: true }, web] })
+    expect(text.match(/source .*/g)).toEqual(['source 0.0.0.0 usesrc clientip'])
+    expect(text).toContain(
+      '\n  tcp-request connection set-src str(0.0.0.0) if { src 10.0.1.0/24 127.0.0.0/8 }\n',
+    )
+    // HAProxy 2.6 refuses one beside the other.
+    expect(text).not.toMatch(/^ {2}[ug]id /m)
+    expect(render().text).not.toContain('set-src')
+    expect(render().text).toMatch(/^ {2}uid 99$/m)
+    expect(render().revision).not.toBe(revision)
+    expect(() =>
+      render({ backends: [{ ...db, transparent: true }, web], local: ['10.0.0.0/8 }\n  x'] }),
+    ).toThrow()
   })
 
   it('writes all options of a server on its line, as add server needs them', () => {

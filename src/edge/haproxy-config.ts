@@ -23,6 +23,7 @@ export interface RenderedConfig {
 const WORD = /^[A-Za-z0-9][A-Za-z0-9_.:-]*$/
 const PATTERN = /^[A-Za-z0-9\-._~%!&()*+,;=:@/]+$/
 const FILE = /^\/[A-Za-z0-9_./-]+$/
+const CIDR = /^\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}$/
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
 
 /**
@@ -67,7 +68,15 @@ export const serverOptions = (backend: EdgeBackend, checkIntervalMs: number): st
     ...(backend.proxyProtocol ? ['send-proxy-v2 check-send-proxy'] : []),
   ].join(' ')
 
-const globalSection = (options: RenderOptions, revision: string): string[] => [
+/**
+ * HAProxy 2.6 refuses `uid` beside `usesrc`: binding foreign addresses takes CAP_NET_ADMIN, which it
+ * would give up with root (`setcap` is of 2.9). So where it is needed HAProxy stays root, with the few
+ * capabilities of its container, no way to more, and a file system it cannot write to; and only there.
+ */
+const identity = (config: EdgeConfig): string[] =>
+  config.backends.some(({ transparent }) => transparent) ? [] : [`  uid ${T.uid}`, `  gid ${T.uid}`]
+
+const globalSection = (config: EdgeConfig, options: RenderOptions, revision: string): string[] => [
   'global',
   `  description ${word(revision)}`,
   '  log stdout format raw local0 notice',
@@ -77,8 +86,7 @@ const globalSection = (options: RenderOptions, revision: string): string[] => [
   `  fd-hard-limit ${T.fdHardLimit}`,
   `  hard-stop-after ${ms(T.hardStop)}`,
   `  mworker-max-reloads ${T.maxReloads}`,
-  `  uid ${T.uid}`,
-  `  gid ${T.uid}`,
+  ...identity(config),
 ]
 
 const defaultsSection = (): string[] => [
@@ -124,11 +132,34 @@ const noRouteSection = (): string[] => [
     prose('no service is published for this host name and path'),
 ]
 
-const frontendSection = (listener: EdgeListener, options: RenderOptions): string[] => {
+/**
+ * A client whose answers would not come back to the edge loses its address: then HAProxy connects from
+ * its own.
+ */
+const localClients = (config: EdgeConfig, name: string): string[] =>
+  config.local.length > 0 &&
+  config.backends.some((backend) => backend.name === name && backend.transparent)
+    ? [
+        `  tcp-request connection set-src str(0.0.0.0) if { src ${config.local
+          .map((range) => safe(range, CIDR))
+          .join(' ')} }`,
+      ]
+    : []
+
+const frontendSection = (
+  listener: EdgeListener,
+  { config, options }: { config: EdgeConfig; options: RenderOptions },
+): string[] => {
   const head = [`frontend port-${port(listener.port)}`, `  mode ${listener.mode}`]
   const bind = `  bind :${port(listener.port)} namespace ${word(options.namespace)}`
   if (listener.mode === 'tcp') {
-    return [...head, bind, ...tcpTimeouts('client'), `  default_backend ${word(listener.backend)}`]
+    return [
+      ...head,
+      bind,
+      ...localClients(config, listener.backend),
+      ...tcpTimeouts('client'),
+      `  default_backend ${word(listener.backend)}`,
+    ]
   }
   return [
     ...head,
@@ -173,6 +204,8 @@ const hostCondition = (host: string): string => {
 const backendSection = (backend: EdgeBackend): string[] => [
   `backend ${word(backend.name)}`,
   `  mode ${backend.mode}`,
+  // Also for servers that are added later; checks have no client and use the edge's own address.
+  ...(backend.transparent ? ['  source 0.0.0.0 usesrc clientip'] : []),
   ...(backend.mode === 'tcp'
     ? tcpTimeouts('server')
     : [
@@ -195,9 +228,9 @@ const serverLines = (backend: EdgeBackend, options: string): string[] =>
  */
 export const renderHaproxyConfig = (config: EdgeConfig, options: RenderOptions): RenderedConfig => {
   const structure = (revision: string): string[][] => [
-    globalSection(options, revision),
+    globalSection(config, options, revision),
     defaultsSection(),
-    ...config.listeners.map((listener) => frontendSection(listener, options)),
+    ...config.listeners.map((listener) => frontendSection(listener, { config, options })),
     noRouteSection(),
   ]
   const backends = config.backends.map((backend) => ({

@@ -12,6 +12,7 @@ const backend = (name: string, servers: ReturnType<typeof server>[]) => ({
   service: name,
   mode: 'http' as const,
   proxyProtocol: false,
+  transparent: false,
   servers,
 })
 const config = (...backends: ReturnType<typeof backend>[]): EdgeConfig => ({

@@ -44,6 +44,7 @@ describe('edgeConfig', () => {
         service: 'shop_db',
         mode: 'tcp',
         proxyProtocol: false,
+        transparent: false,
         servers: [
           { name: 'shop_db.1.t1', endpoint: 't1', address: '10.0.1.5', port: 3306 },
           { name: 'shop_db.2.t2', endpoint: 't2', address: '10.0.1.6', port: 3306 },
@@ -178,6 +179,23 @@ describe('edgeConfig', () => {
       'service.3306.tcp-pp',
       'service.3306.tcp.2',
     ])
+  })
+
+  it('speaks for clients where the other hosts know this edge, and only in bytes', () => {
+    const published = { published: 3306, target: 3306, mode: 'tcp' as const, proxyProtocol: false }
+    const ports = [
+      published,
+      { ...published, published: 3307, proxyProtocol: true },
+      { ...published, published: 80, mode: 'http' as const },
+    ]
+    const all = catalog([sampleService('s1', { ports, networks: ['net1'] })])
+    const place = { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' }
+    const transparent = (network: string) =>
+      edgeConfig(all, { self: sampleHost('h1', { edge: { [network]: place } }), local: [] })
+        .config.backends.filter((backend) => backend.transparent)
+        .map(({ name }) => name)
+    expect(transparent('net1')).toEqual(['stack_s1.3306.tcp'])
+    expect(transparent('net2')).toEqual([])
   })
 
   it('is the same for the same catalog, in whatever order it is told', () => {

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net'
+import type { EdgeSurroundings } from './transparency.ts'
 import { AGENT_PORT, METRICS_PORT } from '../base/index.ts'
 import {
   serving,
@@ -127,12 +128,21 @@ const networkOf = (catalog: Catalog, service: CatalogService): NetworkId | undef
  * Everything that is published, and what could not be. Two services that want the same port (or the
  * same host and path of a port) are decided by the lower service id, on every host alike. A `tcp`
  * port and an HTTP listener cannot share; an `http` port is the route `*` `/` of its listener.
+ *
+ * Bytes are passed on under the client's own address on those networks on which the other hosts know
+ * this edge: their containers then answer through it.
  */
-export const edgeConfig = (catalog: Catalog): { config: EdgeConfig; conflicts: EdgeConflict[] } => {
+export const edgeConfig = (
+  catalog: Catalog,
+  { self, local }: EdgeSurroundings = { self: undefined, local: [] },
+): {
+  config: EdgeConfig
+  conflicts: EdgeConflict[]
+} => {
   const conflicts: EdgeConflict[] = []
   const listeners = new Map<number, { owner: string; listener: EdgeListener }>()
   const routeOwners = new Map<string, string>()
-  const backends = new Backends(catalog)
+  const backends = new Backends(catalog, new Set(Object.keys(self?.edge ?? {})))
 
   for (const service of [...catalog.services.values()].sort((a, b) => compare(a.id, b.id))) {
     for (const raw of claimsOf(service)) {
@@ -174,6 +184,9 @@ export const edgeConfig = (catalog: Catalog): { config: EdgeConfig; conflicts: E
       backends: backends.sorted(),
       networks: backends.networks(),
       checkIntervalMs: checkIntervalMs(catalog.hosts.size),
+      local: [
+        ...new Set([...local, ...Object.values(self?.edge ?? {}).map(({ subnet }) => subnet)]),
+      ].sort(compare),
     },
     conflicts,
   }
@@ -195,12 +208,15 @@ const newListener = (claim: Claim, backends: Backends): EdgeListener =>
 /** The backends that claims need, each made once. */
 class Backends {
   readonly #catalog: Catalog
+  /** Networks on which the other hosts know this edge. */
+  readonly #known: ReadonlySet<NetworkId>
   readonly #byKey = new Map<string, EdgeBackend>()
   readonly #names = new Set<string>()
   readonly #networks = new Set<NetworkId>()
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, known: ReadonlySet<NetworkId>) {
     this.#catalog = catalog
+    this.#known = known
   }
 
   of(claim: Claim): string {
@@ -218,7 +234,16 @@ class Backends {
     const network = networkOf(this.#catalog, service)
     if (network !== undefined) this.#networks.add(network)
     const servers = network === undefined ? [] : serversOf(this.#catalog, claim, { label, network })
-    this.#byKey.set(key, { name, service: service.name, mode, proxyProtocol, servers })
+    const transparent =
+      mode === 'tcp' && !proxyProtocol && network !== undefined && this.#known.has(network)
+    this.#byKey.set(key, {
+      name,
+      service: service.name,
+      mode,
+      proxyProtocol,
+      transparent,
+      servers,
+    })
     return name
   }
 

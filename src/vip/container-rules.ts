@@ -2,6 +2,7 @@ import { Loop, type Clock } from '../base/index.ts'
 import { parseFlows, planCuts, type CutReason } from './flows.ts'
 import type { Namespace } from './namespace.ts'
 import { renderVipScript, type VipTable } from './render.ts'
+import { returnPathCommands } from './return-path.ts'
 import { VIP_TUNABLES as T } from './tunables.ts'
 
 /** What happens to virtual IPs, for logs and metrics. */
@@ -38,17 +39,23 @@ export interface ContainerRulesOptions {
 
 interface Applied {
   key: string
+  routes: string
   vips: ReadonlySet<string>
   dead: ReadonlyMap<string, number>
 }
 
-const nothingApplied: Applied = { key: '', vips: new Set(), dead: new Map() }
+const nothingApplied: Applied = { key: '', routes: '', vips: new Set(), dead: new Map() }
 
 /** The rules in the network namespace of one container, and what they should be. */
 export class ContainerRules {
   readonly #options: ContainerRulesOptions
   readonly #loop: Loop
-  #goal: RulesGoal = { table: { services: [] }, key: '', dead: new Map(), cuts: new Map() }
+  #goal: RulesGoal = {
+    table: { services: [], returns: [] },
+    key: '',
+    dead: new Map(),
+    cuts: new Map(),
+  }
   #applied: Applied = nothingApplied
   readonly #cuts = new Map<string, CutReason>()
   #prepared = false
@@ -136,10 +143,13 @@ export class ContainerRules {
     const { container, netns, namespace, clock, onEvent } = this.#options
     const { table, key, dead } = this.#goal
     const cuts = new Map(this.#cuts)
+    // Routes that nothing is marked for (any more) do no harm.
+    const routes = table.returns.length === 0 ? '' : returnPathCommands(table.returns)
     const vips = new Set(table.services.map((service) => service.vip))
     const added = vips.difference(this.#applied.vips)
     const output = await namespace.program(netns, {
       script: this.#scriptNeeded() ? renderVipScript(table, remaining(dead, clock.now())) : null,
+      routes: routes === '' || routes === this.#applied.routes ? null : routes,
       prepare: !this.#prepared,
       flows: cuts.size > 0 || added.size > 0,
     })
@@ -151,7 +161,7 @@ export class ContainerRules {
       return false
     }
     this.#prepared = true
-    this.#applied = { key, vips, dead }
+    this.#applied = { key, routes, vips, dead }
     const plan = planCuts({ flows: parseFlows(output), vips, cuts, added })
     if (plan.sockets.length + plan.directly.length + plan.forget.length > 0) {
       await namespace.cut(netns, plan)

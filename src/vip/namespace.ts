@@ -4,17 +4,24 @@ import { isIPv4 } from 'node:net'
 import { MusterError, messageOf } from '../base/index.ts'
 import type { CutPlan, Forget } from './flows.ts'
 
+export interface NamespaceRequest {
+  /** Shell commands that end with status 5 when they fail. */
+  routes: string | null
+  /** Input of nft. */
+  script: string | null
+  flows: boolean
+  prepare: boolean
+}
+
 /** What is done inside the network namespace of a container. */
 export interface Namespace {
   /**
-   * Applies a script and shows the tracked connections, in one process; either may be left out.
+   * Runs the shell commands `routes`, applies an nft script and shows the tracked connections, in one
+   * process; each may be left out.
    * `prepare` also sets what is set once. Resolves to null when the namespace does not exist (any
    * more); rejects with ENGINE_REFUSED or TIMEOUT.
    */
-  program(
-    netns: string,
-    request: { script: string | null; flows: boolean; prepare: boolean },
-  ): Promise<string | null>
+  program(netns: string, request: NamespaceRequest): Promise<string | null>
   /** Ends connections. What is over already is no error. */
   cut(netns: string, plan: CutPlan): Promise<void>
 }
@@ -41,7 +48,7 @@ const NFT = ['nft', '-f', '-']
 const PREPARE = `echo ${SYN_SENT_SECONDS} > /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent || true`
 const FLOWS = 'conntrack -L 2>/dev/null || exit 4'
 
-const FAILED: Record<number, string> = { 3: 'nft', 4: 'conntrack' }
+const FAILED: Record<number, string> = { 3: 'nft', 4: 'conntrack', 5: 'ip' }
 
 /** NSFS_MAGIC of linux/magic.h: a file on another file system is not (any more) a namespace. */
 const NSFS = 0x6e736673
@@ -63,13 +70,14 @@ const placeOf = async (netns: string): Promise<'other' | 'own' | 'missing'> => {
 
 /** Runs `nsenter`, `nft`, `conntrack` and `ss` of this host. Needs root. */
 export const hostNamespaces: Namespace = {
-  async program(netns, { script, flows, prepare }) {
+  async program(netns, { routes, script, flows, prepare }) {
     const place = await placeOf(netns)
     if (place === 'missing') return null
     if (place === 'own') {
       throw new MusterError('ENGINE_REFUSED', `${netns} is the host's own network namespace.`)
     }
     const commands = [
+      ...(routes === null ? [] : [routes]),
       ...(script === null ? [] : [`${NFT.join(' ')} || exit 3`]),
       ...(prepare ? [PREPARE] : []),
       ...(flows ? [FLOWS] : []),

@@ -3,7 +3,7 @@ import { type Catalog, emptyCatalog, type Endpoint } from '../catalog/index.ts'
 import { sampleEndpoint, sampleHost, sampleService } from '../catalog/samples.ts'
 import type { CutPlan } from './flows.ts'
 import type { VipEvent } from './container-rules.ts'
-import type { Namespace } from './namespace.ts'
+import type { Namespace, NamespaceRequest } from './namespace.ts'
 import { type LocalContainer, VipProgrammer } from './programmer.ts'
 import { VIP_TUNABLES } from './tunables.ts'
 
@@ -24,12 +24,7 @@ const container = (id: string, network = 'net1'): LocalContainer => ({
 
 /** Namespaces that only remember what was asked of them. */
 class Recorder implements Namespace {
-  readonly programs: {
-    netns: string
-    script: string | null
-    flows: boolean
-    prepare: boolean
-  }[] = []
+  readonly programs: (NamespaceRequest & { netns: string })[] = []
   readonly cuts: { netns: string; plan: CutPlan }[] = []
   readonly missing = new Set<string>()
   flows = ''
@@ -37,10 +32,7 @@ class Recorder implements Namespace {
   running = 0
   most = 0
 
-  async program(
-    netns: string,
-    request: { script: string | null; flows: boolean; prepare: boolean },
-  ): Promise<string | null> {
+  async program(netns: string, request: NamespaceRequest): Promise<string | null> {
     this.programs.push({ netns, ...request })
     this.running += 1
     this.most = Math.max(this.most, this.running)

@@ -1,9 +1,10 @@
 import { Loop, systemClock, type Clock } from '../base/index.ts'
-import type { Catalog, NetworkId } from '../catalog/index.ts'
+import type { Catalog, NetworkId, ServiceId } from '../catalog/index.ts'
 import { ContainerRules, type RulesGoal, type VipEvent } from './container-rules.ts'
 import { Gate } from './gate.ts'
 import { hostNamespaces, type Namespace } from './namespace.ts'
 import { vipTable } from './render.ts'
+import { EdgePlaces, wantsReturnPaths } from './return-path.ts'
 import { EndpointTracker, type Cut } from './tracker.ts'
 import { VIP_TUNABLES as T } from './tunables.ts'
 
@@ -14,6 +15,8 @@ export interface LocalContainer {
   netns: string
   /** Overlay networks that it is in. */
   networks: readonly NetworkId[]
+  /** The task that it is, if it is one. */
+  endpoint?: { service: ServiceId } | null
 }
 
 export interface VipOptions {
@@ -44,6 +47,7 @@ export class VipProgrammer implements AsyncDisposable {
   readonly #parallel: number
   readonly #gate: Gate
   readonly #tracker = new EndpointTracker()
+  readonly #edges = new EdgePlaces()
   readonly #rules = new Map<string, ContainerRules>()
   readonly #look: Loop
   /** Addresses to refuse, by network, and until when. */
@@ -117,12 +121,14 @@ export class VipProgrammer implements AsyncDisposable {
 
     const networks = new Set(this.#containers.flatMap((container) => container.networks))
     const cuts = this.#tracker.update(catalog, networks, { complete })
+    this.#edges.update(catalog, { complete })
     this.#refuse(cuts, now)
     this.#forgetContainers()
     const goals = new Map<string, RulesGoal>()
     for (const container of this.#containers) {
-      const key = container.networks.join()
-      const goal = goals.get(key) ?? this.#goal(catalog, container.networks, cuts)
+      const returns = wantsReturnPaths(catalog, container.endpoint?.service)
+      const key = `${container.networks.join()} ${returns}`
+      const goal = goals.get(key) ?? this.#goal(container.networks, { catalog, cuts, returns })
       goals.set(key, goal)
       this.#rulesOf(container).want(goal)
     }
@@ -131,8 +137,11 @@ export class VipProgrammer implements AsyncDisposable {
     this.#restUntil = now + took + Math.min(took, T.longestLookRest)
   }
 
-  #goal(catalog: Catalog, networks: readonly NetworkId[], cuts: readonly Cut[]): RulesGoal {
-    const table = vipTable(catalog, networks)
+  #goal(
+    networks: readonly NetworkId[],
+    { catalog, cuts, returns }: { catalog: Catalog; cuts: readonly Cut[]; returns: boolean },
+  ): RulesGoal {
+    const table = vipTable(catalog, networks, returns ? this.#edges.on(networks) : [])
     return {
       table,
       key: JSON.stringify(table),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Catalog, emptyCatalog } from '../catalog/index.ts'
 import { sampleEndpoint, sampleHost, sampleService } from '../catalog/samples.ts'
-import { renderVipScript, vipTable } from './render.ts'
+import { renderVipScript, type VirtualService, vipTable } from './render.ts'
 
 const byId = <T extends { id: string }>(items: T[]) => new Map(items.map((item) => [item.id, item]))
 const catalog = (over: Partial<Catalog>): Catalog => ({
@@ -46,8 +46,9 @@ describe('vipTable', () => {
 })
 
 describe('renderVipScript', () => {
+  const render = (services: VirtualService[]) => renderVipScript({ services, returns: [] })
   it('replaces the whole table in one transaction', () => {
-    const script = renderVipScript({ services: [] })
+    const script = renderVipScript({ services: [], returns: [] })
     expect(script).toMatch(/^add table ip muster\ndelete table ip muster\ntable ip muster \{\n/)
     expect(script).not.toContain('vmap')
   })
@@ -59,6 +60,7 @@ describe('renderVipScript', () => {
         { vip: '10.0.1.3', targets: [] },
         { vip: '10.0.1.4', targets: ['10.0.1.7'] },
       ],
+      returns: [],
     })
     expect(script).toContain('dnat to numgen random mod 2 map { 0 : 10.0.1.8, 1 : 10.0.1.9 }')
     expect(script).toContain('dnat to 10.0.1.7\n')
@@ -70,15 +72,19 @@ describe('renderVipScript', () => {
   })
 
   it('refuses dead addresses for whole seconds', () => {
-    const script = renderVipScript({ services: [] }, [{ address: '10.0.1.9', seconds: 2.1 }])
+    const script = renderVipScript({ services: [], returns: [] }, [
+      { address: '10.0.1.9', seconds: 2.1 },
+    ])
     expect(script).toContain('elements = { 10.0.1.9 timeout 3s }')
   })
 
   it('writes nothing but addresses', () => {
     for (const bad of ['10.0.1.2; flush ruleset', 'fd00::1', '', '10.0.1']) {
-      expect(() => renderVipScript({ services: [{ vip: bad, targets: ['10.0.0.1'] }] })).toThrow()
-      expect(() => renderVipScript({ services: [{ vip: '10.0.0.1', targets: [bad] }] })).toThrow()
-      expect(() => renderVipScript({ services: [] }, [{ address: bad, seconds: 1 }])).toThrow()
+      expect(() => render([{ vip: bad, targets: ['10.0.0.1'] }])).toThrow()
+      expect(() => render([{ vip: '10.0.0.1', targets: [bad] }])).toThrow()
+      expect(() =>
+        renderVipScript({ services: [], returns: [] }, [{ address: bad, seconds: 1 }]),
+      ).toThrow()
     }
   })
 })

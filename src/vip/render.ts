@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { serving, type Catalog, type NetworkId } from '../catalog/index.ts'
+import { returnPathChains, type ReturnPath } from './return-path.ts'
 
 /** One virtual IP that a container can reach, and where its new connections go. IPv4 only. */
 export interface VirtualService {
@@ -12,6 +13,8 @@ export interface VirtualService {
 export interface VipTable {
   /** Sorted by virtual IP. */
   services: VirtualService[]
+  /** The edges that may speak to the container in the name of clients. Sorted by address. */
+  returns: readonly ReturnPath[]
 }
 
 /** An address whose container is gone: connections to it are refused instead of left in silence. */
@@ -22,7 +25,11 @@ export interface DeadAddress {
 }
 
 /** Every virtual IP on the networks of a container. Equal catalogs give equal tables. */
-export const vipTable = (catalog: Catalog, networks: readonly NetworkId[]): VipTable => {
+export const vipTable = (
+  catalog: Catalog,
+  networks: readonly NetworkId[],
+  returns: readonly ReturnPath[] = [],
+): VipTable => {
   const services = new Map<string, Set<string>>()
   for (const service of [...catalog.services.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     for (const network of networks) {
@@ -40,6 +47,7 @@ export const vipTable = (catalog: Catalog, networks: readonly NetworkId[]): VipT
     services: [...services]
       .map(([vip, targets]) => ({ vip, targets: [...targets].sort() }))
       .sort((a, b) => (a.vip < b.vip ? -1 : 1)),
+    returns,
   }
 }
 
@@ -50,7 +58,8 @@ export const vipTable = (catalog: Catalog, networks: readonly NetworkId[]): VipT
  * The order of the hooks for a packet that a container sends:
  *
  *     -200  conntrack: known connections are recognised
- *     -150  mangle: engines before 18.09 mark packets for a virtual IP here, for IPVS
+ *     -150  mangle: engines before 18.09 mark packets for a virtual IP here, for IPVS; `to-edge`
+ *           (return-path.ts) sends answers back to the edge that they belong to
  *     -140  `guard`: the mark is cleared, new connections to services without endpoints are refused
  *     -101  `output` (nat): a new connection gets one endpoint at random; iptables' nat is at -100
  *      -98  IPVS: sees an endpoint's address and no mark, and leaves the packet alone
@@ -117,6 +126,7 @@ export const renderVipScript = (table: VipTable, dead: readonly DeadAddress[] = 
     '    type filter hook output priority 0; policy accept',
     '    ip daddr @gone goto refuse',
     '  }',
+    ...returnPathChains(table.returns),
     '}',
   ]
   return `${lines.join('\n')}\n`
