@@ -8,6 +8,8 @@ import { type Lab, ensureImages, formCluster, labUp } from '../src/lab/index.ts'
 
 const HOSTS = 3
 const PORT = 9000
+/** Of a service whose containers have no route out of their network. */
+const INSIDE_PORT = 9001
 
 /** Each connection is answered with the peer's address and the host of the task. */
 const SERVER = [
@@ -28,7 +30,15 @@ const compose = (replicas: number): string =>
         stop_grace_period: '1s',
         deploy: { replicas },
       },
+      inside: {
+        image: 'registry:5000/hello/app:1',
+        command: ['perl', '-MIO::Socket::INET', '-e', SERVER.replaceAll('$', '$$$$')],
+        environment: { HOST: '{{.Node.Hostname}}' },
+        ports: [{ target: 7000, published: INSIDE_PORT }],
+        networks: ['inside'],
+      },
     },
+    networks: { inside: { internal: true } },
   })
 
 describe('the address of a client of a tcp port', () => {
@@ -53,10 +63,10 @@ describe('the address of a client of a tcp port', () => {
     await run('host-1', ['muster', 'up', '-f', '/run/addr/compose.yaml'])
   }
   /** What the service says to a connection from this machine; null when it says nothing. */
-  const ask = (host: string): Promise<string | null> =>
+  const ask = (host: string, port = PORT): Promise<string | null> =>
     new Promise((resolve) => {
       let said = ''
-      const socket = connect({ host: lab.address(host), port: PORT })
+      const socket = connect({ host: lab.address(host), port })
       socket.setTimeout(10_000, () => socket.destroy())
       socket.on('data', (data) => (said += data.toString()))
       socket.on('error', () => undefined)
@@ -132,8 +142,37 @@ describe('the address of a client of a tcp port', () => {
     expect((await allReal()).size).toBe(2)
   })
 
-  it('is what replicas see that were added at run time', async () => {
-    await deploy(5)
+  it('is what a service sees that has no route to the client', async () => {
+    for (const host of lab.hosts) {
+      await until(
+        `${host} to show the client's address`,
+        async () => (await ask(host, INSIDE_PORT))?.split(' ')[0] === machine,
+        { timeoutMs: 60_000, intervalMs: 200 },
+      )
+    }
+    for (let n = 0; n < 10; n++) {
+      for (const host of lab.hosts) {
+        expect((await ask(host, INSIDE_PORT))?.split(' ')[0]).toBe(machine)
+      }
+    }
+  })
+
+  it('is what replicas see that were added at run time, and no connection is lost to them', async () => {
+    const answers: (string | undefined)[] = []
+    const deployed = new AbortController()
+    const asking = Promise.all(
+      lab.hosts.map(async (host) => {
+        while (!deployed.signal.aborted) answers.push(await seenThrough(host))
+      }),
+    )
+    try {
+      await deploy(5)
+    } finally {
+      deployed.abort()
+      await asking
+    }
+    expect(answers.length).toBeGreaterThan(HOSTS)
+    expect(new Set(answers)).toEqual(new Set([machine]))
     expect((await allReal()).size).toBe(3)
   })
 

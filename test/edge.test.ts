@@ -8,7 +8,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { until } from '../src/base/index.ts'
 import { type Catalog, emptyCatalog, type Endpoint } from '../src/catalog/index.ts'
 import { sampleEndpoint, sampleHost, sampleService } from '../src/catalog/samples.ts'
-import { Edge, edgeConfig, type EdgeEvent, renderHaproxyConfig } from '../src/edge/index.ts'
+import {
+  Edge,
+  edgeConfig,
+  type EdgeEvent,
+  localRanges,
+  renderHaproxyConfig,
+} from '../src/edge/index.ts'
 import { parseListening } from '../src/edge/listening.ts'
 import { EdgeWorker } from '../src/edge/worker.ts'
 import { HaproxyProcess } from './net/haproxy.ts'
@@ -85,8 +91,12 @@ describe('any catalog', () => {
 
   it('becomes a configuration that HAProxy accepts, without a warning', async () => {
     await fc.assert(
-      fc.asyncProperty(catalogs, async (catalog) => {
-        const { config } = edgeConfig(catalog)
+      fc.asyncProperty(catalogs, fc.boolean(), async (catalog, known) => {
+        const place = { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' }
+        const { config } = edgeConfig(catalog, {
+          self: sampleHost('b', known ? { edge: { net1: place } } : {}),
+          local: localRanges(),
+        })
         const file = join(folder, 'haproxy.cfg')
         const options = { adminSocket: join(folder, 'admin.sock'), namespace: 'host' }
         await writeFile(file, renderHaproxyConfig(config, options).text)
