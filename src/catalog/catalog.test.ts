@@ -1,10 +1,11 @@
 /** Reports in, table, feed, followers out: whatever is lost or repeated, all end with the truth. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { CorruptMessage } from './decode.ts'
 import { Feed } from './feed.ts'
 import { CatalogFollower, type FeedMessage } from './follower.ts'
 import { FRAME, frameDecoder } from './frames.ts'
-import { type Downward, type Report, decodeDownward } from './messages.ts'
+import { type Downward, type Report, decodeDownward, decodeUpward } from './messages.ts'
 import type { Endpoint } from './model.ts'
 import { type Reported, nextReport, nothingReported, receive } from './reports.ts'
 import { sampleEndpoint, sampleHost, sampleService } from './samples.ts'
@@ -214,4 +215,25 @@ test('serving stays right while the index is carried from one catalog to the nex
       },
     ),
   )
+})
+
+test('another place of the edge is something to say, the same one is not', () => {
+  const place = { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' }
+  const now = { ...nothingReported, edge: { net1: place } }
+  const first = nextReport(null, now, 1)
+  if (first === null) throw new Error('nothing to say')
+  const told = receive(nothingReported, 'h1', first).state
+  expect(told.edge).toEqual(now.edge)
+  expect(nextReport(told, { ...now, edge: { net1: { ...place } } }, 2)).toBeNull()
+  const moved = nextReport(told, { ...now, edge: {} }, 2)
+  expect(moved).toMatchObject({ full: false, edge: {} })
+})
+
+test.each([
+  { address: '10.0.1', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' },
+  { address: '10.0.1.7', mac: '02:42:0a:00:01:07 }', subnet: '10.0.1.0/24' },
+  { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/33' },
+])('a place that could not be one is corrupt: %o', (place) => {
+  const report = { ...nextReport(null, nothingReported, 1), edge: { net1: place } }
+  expect(() => decodeUpward(Buffer.from(JSON.stringify(report)))).toThrow(CorruptMessage)
 })

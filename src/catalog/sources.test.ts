@@ -176,3 +176,14 @@ test('whatever happened before, hosts that report now show exactly what they rep
     }),
   )
 })
+
+test("where a host's edge is stands while its agent is away, because the edge goes on", () => {
+  const edge = { net1: { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' } }
+  expect(table.hosts.get('h1')?.edge).toEqual({})
+  sources.setReported('h1', { ...reported(), edge }, true)
+  expect(table.hosts.get('h1')?.edge).toEqual(edge)
+  sources.setReported('h1', { ...reported(), edge }, false)
+  expect(table.hosts.get('h1')?.edge).toEqual(edge)
+  sources.setReported('h1', reported(), true)
+  expect(table.hosts.get('h1')?.edge).toEqual({})
+})
