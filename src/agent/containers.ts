@@ -78,6 +78,7 @@ export class Containers {
   readonly #ready = Promise.withResolvers<void>()
   readonly #overlays = new Map<NetworkId, boolean>()
   #edge: EdgeSight | null = null
+  #preparing: Promise<void> = Promise.resolve()
   #state: LocalState = {
     containers: new Map(),
     endpoints: new Map(),
@@ -192,11 +193,19 @@ export class Containers {
 
   async #seeEdge(inspected: ContainerInspectResponse, turn: number | undefined): Promise<void> {
     const edge = edgeSight(inspected, (each) => this.#overlays.get(each) === true)
-    if (edge === null || same(edge, this.#edge)) return
-    await this.#options.prepareEdge(edge)
-    if (this.#turn.get(edge.container) !== turn) return
-    this.#edge = edge
-    this.#publish()
+    if (edge === null) return
+    const current = () => this.#turn.get(edge.container) === turn
+    // One after the other: an edge that joins networks is seen several times at once.
+    const prepared = this.#preparing.then(async () => {
+      if (!current() || same(edge, this.#edge)) return
+      await this.#options.prepareEdge(edge)
+      if (!current()) return
+      this.#edge = edge
+      this.#publish()
+    })
+    // Whoever waits for it hears of the failure, not whoever comes next.
+    this.#preparing = prepared.catch(() => undefined)
+    await prepared
   }
 
   async #learnNetwork(id: NetworkId): Promise<void> {
