@@ -160,6 +160,8 @@ export class Containers {
       if (container && isEnding(attributes['signal'] ?? '', container.stopSignal)) {
         this.#leave(container)
       }
+      // A reading that it interrupted is made again; the edge is told to reload right after it joins.
+      else void this.#read(id)
     } else void this.#read(id)
   }
 
