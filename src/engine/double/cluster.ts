@@ -239,9 +239,9 @@ export class Cluster {
 
   #registerLater(member: Member): void {
     const { clock, timing } = this.#options
-    const giveUp = member.cancel
-    member.cancel = clock.at(timing.registerMs, () => {
-      giveUp()
+    const forgiveSilence = member.cancel
+    const cancelRegistration = clock.at(timing.registerMs, () => {
+      forgiveSilence()
       member.cancel = () => undefined
       this.store.update('node', member.nodeId, { state: 'ready', message: '' })
       for (const [taskId, status] of member.unsent) this.#applyReport(taskId, status)
@@ -249,6 +249,10 @@ export class Cluster {
       const tasks = this.store.all('task').filter(({ nodeId }) => nodeId === member.nodeId)
       member.executor.sync(tasks)
     })
+    member.cancel = () => {
+      cancelRegistration()
+      forgiveSilence()
+    }
   }
 
   /** Calls a member down when it has not been heard of for so many heartbeats. */
