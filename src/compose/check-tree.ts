@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIpAddress } from './ip.ts'
 import type { ModelPath } from './model.ts'
 import { get, stringOf, textOf, type MapNode, type Node } from './node.ts'
 import { isPortRange } from './ports.ts'
@@ -67,7 +67,7 @@ const checkPort = (port: MapNode, path: ModelPath, { problems, isOpen }: Checkin
     }
   }
   const ip = stringOf(get(port, 'host_ip'))
-  if (ip !== undefined && isIP(ip) === 0 && !isOpen(ip))
+  if (ip !== undefined && !isIpAddress(ip) && !isOpen(ip))
     problems.error(spot('host_ip'), `expected an IP address, got ${JSON.stringify(ip)}`)
 }
 
