@@ -74,7 +74,12 @@ class History {
         if (task !== undefined) swarm.killContainer(task.ID)
         return
       }
-      default:
+      case 'lose':
+      case 'return':
+      case 'cut':
+      case 'heal':
+      case 'killEngine':
+      case 'startEngine':
         return this.#power(step.kind, step.host)
     }
   }
