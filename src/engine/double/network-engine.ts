@@ -1,11 +1,10 @@
 import type { NetworkApi } from '../engine.ts'
-import type { Network, NetworkCreateRequest } from '../types.ts'
-import { giveBack, takeAddress } from './control/allocator.ts'
+import type { Network } from '../types.ts'
+import { allocateNetwork, giveBack, takeAddress } from './control/allocator.ts'
 import type { Facade } from './facade.ts'
 import { applyFilters, type Matchers, matchesLabel, withAllLabels } from './filters.ts'
 import { plain } from './normalise.ts'
 import { showNetwork } from './present.ts'
-import type { NetworkRecord } from './records.ts'
 
 const networkMatchers: Matchers<Network> = {
   id: ({ Id }, wanted) => Id.startsWith(wanted),
@@ -48,16 +47,17 @@ export const networkEngine = (facade: Facade): NetworkApi => {
       if (visible().some(({ name }) => name === request.Name)) {
         throw facade.refuse(409, `network with name ${request.Name} already exists`, doing)
       }
-      const { subnet, gateway } = chooseSubnet(store.all('network'), request)
       const { id } = store.create('network', world.random.id(), {
         name: request.Name,
         request,
         host: overlay ? undefined : host.name,
-        subnet,
-        gateway,
+        subnet: '',
+        gateway: '',
         lastAddress: 1,
         taken: new Set(),
       })
+      // The leader gives the cluster's networks their subnets, a moment later.
+      if (!overlay) allocateNetwork(store, id)
       return { Id: id }
     },
     removeNetwork: async (wanted) => {
@@ -100,6 +100,7 @@ export const networkEngine = (facade: Facade): NetworkApi => {
         const text = `${container.options.name} is already attached to network ${network.name}`
         throw facade.refuse(409, text, doing)
       }
+      if (network.subnet === '') allocateNetwork(store, network.id)
       const [address = '', prefix = ''] = takeAddress(store, network.id).address.split('/')
       const prefixLength = Number(prefix)
       host.attach(container, { networkId: network.id, address, prefixLength, aliases })
@@ -118,17 +119,4 @@ export const networkEngine = (facade: Facade): NetworkApi => {
       giveBack(store, [{ networkId: network.id, address: `${address}/${prefixLength}` }])
     },
   }
-}
-
-/** The subnet that was asked for, or the next of Swarm's default pool. */
-const chooseSubnet = (
-  networks: NetworkRecord[],
-  { IPAM }: NetworkCreateRequest,
-): { subnet: string; gateway: string } => {
-  const wanted = IPAM?.Config?.[0]
-  const used = new Set(networks.map(({ subnet }) => subnet))
-  let number = 1
-  while (used.has(`10.0.${number}.0/24`)) number += 1
-  const subnet = wanted?.Subnet ?? `10.0.${number}.0/24`
-  return { subnet, gateway: wanted?.Gateway ?? subnet.replace(/\.\d+\/\d+$/, '.1') }
 }
