@@ -8,6 +8,13 @@ const GROUP = /^[0-9a-f]{1,4}$/i
  */
 export const isIpAddress = (text: string): boolean => IPV4.test(text) || isIpv6(text)
 
+/** True for an address with the length of its network: `10.1.0.0/16`. */
+export const isSubnet = (text: string): boolean => {
+  const [address = '', bits = '', ...rest] = text.split('/')
+  if (rest.length > 0 || !isIpAddress(address) || !/^(0|[1-9]\d{0,2})$/.test(bits)) return false
+  return Number(bits) <= (address.includes(':') ? 128 : 32)
+}
+
 const isIpv6 = (text: string): boolean => {
   const halves = text.split('::')
   if (halves.length > 2 || !text.includes(':')) return false
