@@ -25,7 +25,7 @@ export const runDeployment = async (
   const started = systemClock.now()
   const stop = new AbortController()
   const interrupt = () => stop.abort()
-  process.once('SIGINT', interrupt)
+  process.on('SIGINT', interrupt)
   const probe = new HealthProbe(runInTask())
   await using readiness = await agentReadiness()
   const view = createView({
