@@ -42,8 +42,8 @@ const need = ({ tree, problems, wrong }: ServiceCheck, { kind, key, path }: Refe
 const checkDependencies = (check: ServiceCheck): void => {
   const { service, services, disabled, problems, wrong } = check
   for (const [other, { required }] of Object.entries(service.depends_on ?? {})) {
-    if (services[other] || problems.isBroken('services', other)) continue
-    const inactive = disabled[other]
+    if (Object.hasOwn(services, other) || problems.isBroken('services', other)) continue
+    const inactive = Object.hasOwn(disabled, other) ? disabled[other] : undefined
     if (inactive && !required) continue
     const path = dependencyPath(check, other)
     if (inactive) {

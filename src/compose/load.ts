@@ -117,10 +117,17 @@ export const loadTree = async (options: LoadOptions = {}): Promise<LoadedTree | 
     interpolate: options.interpolate !== false,
     sources: new Map(),
     parsed: new Map(),
+    included: 0,
   }
   const name = findProjectName(sources, input, reading)
   if (name !== undefined) environment.set('COMPOSE_PROJECT_NAME', name)
-  const scope = { reading, directory: projectDirectory, environment, chain: [] }
+  const scope = {
+    reading,
+    directory: projectDirectory,
+    environment,
+    chain: [],
+    families: new Map(),
+  }
   const merged = await readFiles(sources, scope)
   if (problems.isIncomplete) return failed()
   if (merged?.kind !== 'map' || merged.entries.size === 0) {
