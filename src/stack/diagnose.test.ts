@@ -4,30 +4,28 @@ import { diagnose, type Diagnosis } from './diagnose.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 
-const node = (name: string, memory = 2 ** 33): Node =>
-  ({
-    ID: name,
-    Version: { Index: 1 },
-    Spec: { Availability: 'active' },
-    Status: { State: 'ready' },
-    Description: { Hostname: name, Resources: { MemoryBytes: memory, NanoCPUs: 4e9 } },
-  }) as Node
+const node = (name: string, memory = 2 ** 33): Node => ({
+  ID: name,
+  Version: { Index: 1 },
+  Spec: { Availability: 'active' },
+  Status: { State: 'ready' },
+  Description: { Hostname: name, Resources: { MemoryBytes: memory, NanoCPUs: 4e9 } },
+})
 
 const TEMPLATE = { ContainerSpec: { Image: 'shop/web:42' } }
 
-const service = (spec: object = {}, more: object = {}): Service =>
-  ({
-    ID: 's',
-    Version: { Index: 1 },
-    Spec: {
-      Name: 'shop_web',
-      Labels: { 'com.docker.stack.namespace': 'shop' },
-      TaskTemplate: TEMPLATE,
-      Mode: { Replicated: { Replicas: 1 } },
-      ...spec,
-    },
-    ...more,
-  }) as Service
+const service = (spec: object = {}, more: object = {}): Service => ({
+  ID: 's',
+  Version: { Index: 1 },
+  Spec: {
+    Name: 'shop_web',
+    Labels: { 'com.docker.stack.namespace': 'shop' },
+    TaskTemplate: TEMPLATE,
+    Mode: { Replicated: { Replicas: 1 } },
+    ...spec,
+  },
+  ...more,
+})
 
 let serial = 0
 const task = (state: string, err = '', more: object = {}): Task =>

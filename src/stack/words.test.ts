@@ -12,7 +12,7 @@ const running = async (yaml: string) => {
     ...each.request,
     Scope: 'swarm',
     Labels: each.request.Labels ?? {},
-  })) as typeof cluster.networks
+  }))
   cluster.services = settled.services.map((each, i) => ({
     ID: `s${i}`,
     Version: { Index: 1 },
