@@ -35,6 +35,9 @@ const rate = Number(values.rate)
 const seconds = Number(values.seconds)
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
+/** Far more than each step takes on an idle machine with two cores. */
+const STEP_LIMIT_MS = 240_000
+
 /** The other process, one question at a time. */
 class Agents {
   readonly #child: ChildProcess
@@ -49,9 +52,14 @@ class Agents {
     order: Extract<AgentsOrder, { order: O }>,
   ): Promise<Extract<AgentsAnswer, { order: O }>> {
     return new Promise((resolve, reject) => {
-      const ended = (code: number | null) => reject(new Error(`the agents ended with ${code}`))
+      const ended = () =>
+        reject(new Error(`the agents ended before they had done "${order.order}"`))
+      const limit = setTimeout(() => {
+        reject(new Error(`the agents did not "${order.order}" within ${STEP_LIMIT_MS / 1000} s`))
+      }, STEP_LIMIT_MS)
       this.#child.once('exit', ended)
       this.#child.once('message', (answer) => {
+        clearTimeout(limit)
         this.#child.off('exit', ended)
         resolve(answer as Extract<AgentsAnswer, { order: O }>)
       })

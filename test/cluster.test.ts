@@ -39,7 +39,7 @@ describe('a cluster from init, join and leave', () => {
       '--format',
       '{{.Swarm.Cluster.Spec.Dispatcher.HeartbeatPeriod}}',
     ])
-    expect(stdout.trim()).toBe('1500000000')
+    expect(stdout.trim()).toBe('1.5s')
     const second = await muster('host-1', 'init')
     expect(second.exitCode).toBe(0)
     expect(second.stdout).toMatch(/nothing to do/)

@@ -29,6 +29,11 @@ interface Pending {
 const pending = new Map<number, Pending>()
 const times: number[] = []
 
+const end = (why: string): never => {
+  process.stderr.write(`${why}\n`)
+  process.exit(1)
+}
+
 /** Every follower gets the same bytes; a real one decodes them for itself, here it is done once. */
 let lastPayload: Buffer = Buffer.alloc(0)
 let lastChanges: Changes | undefined
@@ -70,9 +75,8 @@ class SimulatedAgent {
     const push = frameDecoder()
     const welcomed = Promise.withResolvers<void>()
     socket.on('error', () => undefined)
-    socket.once('close', () => {
-      process.stderr.write(`connection of ${this.host} closed\n`)
-    })
+    // A real agent would connect again; here it would only spoil the numbers.
+    socket.once('close', () => end(`the manager closed the connection of ${this.host}`))
     socket.on('data', (chunk: Buffer) => {
       this.bytes += chunk.length
       for (const { type, payload } of push(chunk)) {
@@ -209,9 +213,6 @@ const obey = (order: AgentsOrder): Promise<AgentsAnswer> => {
 process.on('message', (order) => {
   obey(order as AgentsOrder).then(
     (answer) => process.send?.(answer),
-    (error: unknown) => {
-      process.stderr.write(`${String(error)}\n`)
-      process.exit(1)
-    },
+    (error: unknown) => end(String(error)),
   )
 })

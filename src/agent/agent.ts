@@ -130,6 +130,8 @@ export class Agent implements AsyncDisposable {
       return
     }
     if (standing === 'gone') {
+      // What this host served belongs to a cluster that it has left.
+      if (this.#member) this.#options.edge?.apply(emptyCatalog())
       await this.#standDown()
       this.#wait('a swarm: muster init or muster join')
       return

@@ -82,7 +82,7 @@ export class Manager implements Disposable {
   #sees = 1
   #of = 1
   #judgedAt = -Infinity
-  #soon: NodeJS.Immediate | undefined
+  #soon: NodeJS.Timeout | undefined
 
   constructor(options: ManagerOptions) {
     this.#options = options
@@ -171,11 +171,11 @@ export class Manager implements Disposable {
         if (!connection.congested) connection.write((beat ??= this.#beat()))
       }
     }
-    if (this.#options.now() - this.#judgedAt >= Math.min(100, this.#watched.size / 5)) this.#judge()
+    this.#judgeSoon()
   }
 
   [Symbol.dispose](): void {
-    clearImmediate(this.#soon)
+    clearTimeout(this.#soon)
     this.#followers[Symbol.dispose]()
     for (const { connection } of this.#sessions.values()) connection.close('closed')
   }
@@ -247,12 +247,15 @@ export class Manager implements Disposable {
     this.#judgeSoon()
   }
 
-  /** Once for all that happens at the same time. */
+  /** Once for all that happens at about the same time: looking at a thousand hosts takes 1 ms. */
   #judgeSoon(): void {
-    this.#soon ??= setImmediate(() => {
+    if (this.#soon !== undefined) return
+    const pause = Math.min(50, this.#watched.size / 20)
+    const wait = this.#judgedAt + pause - this.#options.now()
+    this.#soon = setTimeout(() => {
       this.#soon = undefined
       this.#judge()
-    })
+    }, Math.max(0, wait))
   }
 
   /** Judges all hosts, and asks the kernels of those that are silent. */
@@ -326,6 +329,6 @@ export class Manager implements Disposable {
     watched.probe = result
     if (result === 'nothing') watched.answeringSince = null
     else watched.answeringSince ??= at
-    this.#judge()
+    this.#judgeSoon()
   }
 }

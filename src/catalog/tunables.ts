@@ -38,14 +38,16 @@ export const TUNABLES = {
   reconnectMost: 1000,
   connect: 1000,
   handshake: 3000,
-  /** A peer that takes nothing for this long is dropped. */
-  write: 5000,
+  /** A peer that does not take what waits for it within this is dropped. It costs no more than
+   * `backlogBytes` meanwhile, so there is time: a manager that has to send its whole catalog to a
+   * thousand hosts is slow itself. */
+  write: 15_000,
   /** Bytes that may wait for one peer before it is skipped until it has taken them. */
-  backlogBytes: 256 * 1024,
+  backlogBytes: 64 * 1024,
   /** Bytes of changes that a manager keeps, to resume a follower without a snapshot. */
   logBytes: 8 * 2 ** 20,
-  /** Changes in one part of a snapshot or one delta. */
-  partSize: 500,
+  /** Changes in one part of a snapshot or one delta: some 50 kB. */
+  partSize: 200,
   /** How often a host says how busy it is. */
   usage: 5000,
   /** Full pass over the cluster's objects, in case an event was missed. */

@@ -16,6 +16,7 @@ import {
   supervise,
   waitDrained,
 } from '../cluster/index.ts'
+import { EdgeContainer } from '../edge/index.ts'
 import { connectEngine } from '../engine/index.ts'
 import { bytes, parseFormat, plural, printRows } from './output.ts'
 
@@ -75,7 +76,7 @@ export const join = async (address: string, options: Record<string, string>): Pr
 export const leave = async (options: { force?: boolean }): Promise<void> => {
   await using engine = connectEngine()
   const { left } = await leaveCluster(engine, { force: options.force ?? false, clock: systemClock })
-  await removeAgent(systemClock)
+  if (await removeAgent(systemClock)) await new EdgeContainer(engine).remove()
   say(
     left
       ? 'This host left its cluster. On a manager, `muster node rm` forgets it.'

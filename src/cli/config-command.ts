@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
 import { MusterError } from '../base/index.ts'
 import {
   loadStack,
@@ -67,7 +65,10 @@ export const config = async (services: string[], options: ConfigOptions): Promis
       : await untyped(load, options, options.format)
   if (text === undefined || options.check) return
   if (options.output === undefined) process.stdout.write(text)
-  else await writeFile(options.output, text)
+  else {
+    const { writeFile } = await import('node:fs/promises')
+    await writeFile(options.output, text)
+  }
 }
 
 const lines = (values: Iterable<string>): string =>
@@ -107,7 +108,8 @@ const allProfiles = (stack: Stack): string[] =>
   )
 
 /** A line for each service; it changes when anything about the service does, but not its replicas. */
-const hashes = (stack: Stack, wanted: string): string => {
+const hashes = async (stack: Stack, wanted: string): Promise<string> => {
+  const { createHash } = await import('node:crypto')
   const names = wanted === '*' ? Object.keys(stack.services).toSorted() : wanted.split(',')
   const all = toCanonical(stack, 'json')['services'] as Record<string, Record<string, unknown>>
   return names

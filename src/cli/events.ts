@@ -6,8 +6,8 @@ export const events = async (options: { format: string }): Promise<void> => {
   const format = parseFormat(options.format)
   const stop = new AbortController()
   const interrupt = () => stop.abort()
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
   try {
     for await (const event of connectAgent().events(stop.signal)) {
       process.stdout.write(

@@ -79,8 +79,8 @@ const attach = async (session: ExecSession, tty: boolean): Promise<number> => {
     stdout.off('resize', resize)
     stdin.unpipe(session.stdin)
     stdin.pause()
-    // Otherwise an open standard input keeps the process alive.
-    stdin.unref()
+    // Otherwise an open standard input keeps the process alive. A file has nothing to let go of.
+    if ('unref' in stdin) stdin.unref()
     session.stdin.destroy()
   }
 }

@@ -102,7 +102,7 @@ const warn = (task: string, text: string): void => {
 const follow = async (reader: Reader): Promise<void> => {
   const stop = new AbortController()
   const interrupt = () => stop.abort()
-  process.once('SIGINT', interrupt)
+  process.on('SIGINT', interrupt)
   const followed = new Set<string>()
   const running: Promise<void>[] = []
   try {

@@ -1,5 +1,5 @@
 import { connectEngine } from '../engine/index.ts'
-import { deployedRevision, stackOf, stackRevisions } from '../stack/index.ts'
+import { deployedRevision, type Revision, stackOf, stackRevisions } from '../stack/index.ts'
 import { age, parseFormat, printRows } from './output.ts'
 import { progressIn, readCluster } from './stack-read.ts'
 
@@ -10,10 +10,17 @@ export interface StackRow {
   /** Services that have all they want. */
   serving: number
   revision: number | null
-  /** Of the newest revision. */
+  /** `deployed`, `deploying`, `failed`, `rolled back`; empty if Muster did not deploy it. */
   state: string
   /** ISO 8601; null for a stack that Muster did not deploy. */
   deployedAt: string | null
+}
+
+const stateOf = (revisions: readonly Revision[]): string => {
+  const newest = revisions.findLast((each) => each.state !== 'undone')
+  if (newest === undefined || newest.state === 'deployed') return newest?.state ?? ''
+  const served = deployedRevision(revisions) !== undefined
+  return newest.state === 'failed' && served ? 'rolled back' : newest.state
 }
 
 /** Lists the stacks of the cluster. */
@@ -31,7 +38,7 @@ export const ls = async (options: { format: string }): Promise<void> => {
       services: services.length,
       serving: services.filter((each) => progressIn(view, each, undefined).arrived).length,
       revision: current?.number ?? null,
-      state: revisions.at(-1)?.state ?? '',
+      state: stateOf(revisions),
       deployedAt: current === undefined ? null : new Date(current.createdAt).toISOString(),
     }
   })

@@ -48,7 +48,7 @@ const wait = async (
 ): Promise<void> => {
   const stop = new AbortController()
   const interrupt = () => stop.abort()
-  process.once('SIGINT', interrupt)
+  process.on('SIGINT', interrupt)
   await using readiness = await agentReadiness()
   const view = createView({ title: what.stack, stack: what.stack, unchanged: [] })
   let result: ConvergeResult

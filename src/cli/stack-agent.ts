@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connectAgent } from '../agent/index.ts'
-import { MusterError } from '../base/index.ts'
+import { MusterError, systemClock } from '../base/index.ts'
 import type { Task } from '../engine/index.ts'
 import type { Readiness, RunInTask } from '../stack/index.ts'
 
@@ -62,6 +62,32 @@ export const readyTasks = async (): Promise<ReadonlySet<string> | undefined> => 
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     return undefined
+  }
+}
+
+/** The edge is told of a port as soon as its service exists: by now it listens, or cannot. */
+const EDGE_LIMIT_MS = 3000
+
+/**
+ * Why the edge of this host does not listen on some of these ports, in words. Empty if it does, and
+ * if there is no agent to ask.
+ */
+export const unpublished = async (ports: readonly number[]): Promise<string[]> => {
+  if (ports.length === 0) return []
+  const deadline = systemClock.now() + EDGE_LIMIT_MS
+  try {
+    for (;;) {
+      const { edge } = await connectAgent().status()
+      if (edge === null || ports.every((port) => edge.ports.includes(port))) return []
+      const reasons = edge.conflicts.filter((reason) =>
+        ports.some((port) => reason.split(/\D+/).includes(String(port))),
+      )
+      if (reasons.length > 0 || systemClock.now() > deadline) return reasons
+      await systemClock.sleep(200)
+    }
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    return []
   }
 }
 

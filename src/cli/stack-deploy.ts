@@ -12,7 +12,7 @@ import {
   type Prepared,
   type Revision,
 } from '../stack/index.ts'
-import { agentReadiness, runInTask } from './stack-agent.ts'
+import { agentReadiness, runInTask, unpublished } from './stack-agent.ts'
 import { createView } from './stack-view.ts'
 
 /** Carries out a plan with a live view, says how it ended, and sets the exit status. */
@@ -25,7 +25,7 @@ export const runDeployment = async (
   const started = systemClock.now()
   const stop = new AbortController()
   const interrupt = () => stop.abort()
-  process.once('SIGINT', interrupt)
+  process.on('SIGINT', interrupt)
   const probe = new HealthProbe(runInTask())
   await using readiness = await agentReadiness()
   const view = createView({
@@ -57,8 +57,14 @@ export const runDeployment = async (
     view.end()
     const evidence =
       result.outcome === 'failed' ? await evidenceFor(engine, result.failure, probe) : []
+    const blocked = result.outcome === 'serving' ? await unpublished(edgePorts(plan)) : []
     const seconds = Math.round((systemClock.now() - started) / 1000)
     process.stdout.write(`${summaryLines(plan, result, { seconds, evidence }).join('\n')}\n`)
+    if (blocked.length > 0) {
+      throw new MusterError('DEPLOY_FAILED', `Everything runs, but ${blocked.join('; ')}.`, {
+        hint: 'Free the port on this host, or publish another one; muster status shows it too.',
+      })
+    }
     if (result.outcome === 'failed' || result.outcome === 'interrupted') process.exitCode = 1
     return result
   } finally {
@@ -131,6 +137,15 @@ const failureLines = (
         `  It is left as it is to look at: muster ps ${stack}. Remove it: muster down ${stack}`,
       ]
   }
+}
+
+/** TCP ports that the edges publish for the stack. */
+const edgePorts = (plan: Plan): number[] => {
+  const labels = plan.settled.services.map((each) => each.spec.Labels)
+  return [
+    ...labels.flatMap((each) => labelledPorts(each)).map((port) => port.published),
+    ...labels.flatMap((each) => labelledRoutes(each)).map((route) => route.published),
+  ]
 }
 
 /** `Serving on every host: http :80 (shop.example.com), tcp :3306.` */

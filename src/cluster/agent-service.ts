@@ -53,16 +53,19 @@ export const ensureAgent = async (command: string, clock: Clock): Promise<AgentS
   return 'background'
 }
 
-/** Stops the agent and, where systemd runs, takes its unit away. */
-export const removeAgent = async (clock: Clock): Promise<void> => {
+/**
+ * Stops the agent and, where systemd runs, takes its unit away. False when something else keeps it
+ * running, which then is left alone.
+ */
+export const removeAgent = async (clock: Clock): Promise<boolean> => {
   if (existsSync(UNIT_FILE)) {
     await systemctl('disable', '--now', 'muster-agent.service')
     await rm(UNIT_FILE, { force: true })
     await systemctl('daemon-reload')
-    return
+    return true
   }
   const pid = await supervisorPid()
-  if (pid === undefined) return
+  if (pid === undefined) return false
   process.kill(pid, 'SIGTERM')
   await until(
     `the agent's supervisor (process ${pid}) to stop`,
@@ -75,6 +78,7 @@ export const removeAgent = async (clock: Clock): Promise<void> => {
     },
   )
   await rm(PID_FILE, { force: true })
+  return true
 }
 
 /** The supervisor that `ensureAgent` left behind, if that very process still runs. */

@@ -3,7 +3,8 @@ import { spotAt } from './locate.ts'
 
 /** Reports the first circle of services that wait for each other. */
 export const checkCycles = ({ services, tree, problems }: Declared): void => {
-  const circle = findCircle((name) => Object.keys(services[name]?.depends_on ?? {}), services)
+  const all = new Map(Object.entries(services))
+  const circle = findCircle((name) => Object.keys(all.get(name)?.depends_on ?? {}), all.keys())
   if (!circle) return
   const [first = '', second = first] = circle
   const spot = spotAt(tree, ['services', first, 'depends_on', second])
@@ -13,10 +14,10 @@ export const checkCycles = ({ services, tree, problems }: Declared): void => {
 /** Names along a circle, the first one again at the end. Not recursive: chains may be long. */
 const findCircle = (
   next: (name: string) => string[],
-  all: Readonly<Record<string, unknown>>,
+  all: Iterable<string>,
 ): string[] | undefined => {
   const done = new Set<string>()
-  for (const start of Object.keys(all)) {
+  for (const start of all) {
     const chain: { name: string; rest: string[] }[] = [{ name: start, rest: next(start) }]
     const open = new Set([start])
     for (let last = chain.at(-1); last; last = chain.at(-1)) {

@@ -1,5 +1,4 @@
 import type { ServiceCheck } from './check-services.ts'
-import { entryAt } from './locate.ts'
 import type { ModelPath } from './model.ts'
 import { get } from './node.ts'
 import { didYouMean } from './suggest.ts'
@@ -41,14 +40,12 @@ const need = ({ tree, problems, wrong }: ServiceCheck, { kind, key, path }: Refe
 }
 
 const checkDependencies = (check: ServiceCheck): void => {
-  const { name, service, services, disabled, tree, problems, wrong } = check
+  const { service, services, disabled, problems, wrong } = check
   for (const [other, { required }] of Object.entries(service.depends_on ?? {})) {
-    if (services[other] || problems.isBroken('services', other)) continue
-    const inactive = disabled[other]
+    if (Object.hasOwn(services, other) || problems.isBroken('services', other)) continue
+    const inactive = Object.hasOwn(disabled, other) ? disabled[other] : undefined
     if (inactive && !required) continue
-    // A dependency that follows from another key is shown at the service.
-    const written = entryAt(tree, ['services', name, 'depends_on', other]).value.at
-    const path = written ? ['depends_on', other] : ['depends_on']
+    const path = dependencyPath(check, other)
     if (inactive) {
       const profiles = (inactive.profiles ?? []).join(', ')
       const hint = 'Activate one with --profile, or say "required: false".'
@@ -58,4 +55,17 @@ const checkDependencies = (check: ServiceCheck): void => {
       wrong(path, `there is no service "${other}"`, didYouMean(other, names))
     }
   }
+}
+
+/** `depends_on`, or the key that the dependency follows from. */
+const dependencyPath = ({ tree, name, service }: ServiceCheck, other: string): ModelPath => {
+  const written = get(get(get(tree, 'services'), name), 'depends_on')
+  if (written?.kind === 'map' && written.entries.get(other)?.key) return ['depends_on', other]
+  for (const key of ['links', 'volumes_from'] as const) {
+    const index = (service[key] ?? []).findIndex((item) => item.split(':', 1)[0] === other)
+    if (index !== -1) return [key, index]
+  }
+  const shared = ['network_mode', 'ipc', 'pid', 'uts', 'cgroup'] as const
+  const key = shared.find((namespace) => service[namespace] === `service:${other}`)
+  return [key ?? 'depends_on']
 }

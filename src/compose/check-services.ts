@@ -52,7 +52,8 @@ const checkImage = ({ service, services, disabled, wrong }: ServiceCheck): void 
   for (const [key, context] of Object.entries(build?.additional_contexts ?? {})) {
     if (!context.startsWith('service:')) continue
     const target = context.slice('service:'.length)
-    const other = services[target] ?? disabled[target]
+    const all = new Map(Object.entries({ ...services, ...disabled }))
+    const other = all.get(target)
     const path = ['build', 'additional_contexts', key]
     if (!other) wrong(path, `there is no service "${target}"`)
     else if (!other.build) wrong(path, `the service "${target}" is not built`)

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIpAddress, isSubnet } from './ip.ts'
 import type { ModelPath } from './model.ts'
 import { get, stringOf, textOf, type MapNode, type Node } from './node.ts'
 import { isPortRange } from './ports.ts'
@@ -19,6 +19,8 @@ export const checkTree = (tree: Node, problems: Problems, lenient: boolean): voi
     checkService(service, ['services', name], checking)
   for (const [name, volume] of entriesOf(get(tree, 'volumes')))
     checkExternal(volume, ['volumes', name], problems)
+  for (const [name, network] of entriesOf(get(tree, 'networks')))
+    checkPools(network, ['networks', name, 'ipam', 'config'], checking)
   for (const [kind, keys] of CONTENT_KEYS)
     for (const [name, node] of entriesOf(get(tree, kind)))
       checkContent(node, keys, { path: [kind, name], problems })
@@ -67,7 +69,7 @@ const checkPort = (port: MapNode, path: ModelPath, { problems, isOpen }: Checkin
     }
   }
   const ip = stringOf(get(port, 'host_ip'))
-  if (ip !== undefined && isIP(ip) === 0 && !isOpen(ip))
+  if (ip !== undefined && !isIpAddress(ip) && !isOpen(ip))
     problems.error(spot('host_ip'), `expected an IP address, got ${JSON.stringify(ip)}`)
 }
 
@@ -76,6 +78,20 @@ const checkMount = (mount: MapNode, path: ModelPath, problems: Problems): void =
   if (!get(mount, 'target')) problems.error(spot, '"target" is missing: the path in the container')
   if (stringOf(get(mount, 'type')) === 'bind' && !stringOf(get(mount, 'source')))
     problems.error(spot, 'a mount of type "bind" needs a "source": the path on the host')
+}
+
+/** Subnets and addresses that no engine takes. */
+const checkPools = (network: Node, path: ModelPath, { problems, isOpen }: Checking): void => {
+  for (const [index, pool] of itemsOf(get(get(network, 'ipam'), 'config')).entries())
+    for (const [key, { value, key: place }] of pool.kind === 'map' ? pool.entries : []) {
+      const text = stringOf(value)
+      if (text === undefined || isOpen(text)) continue
+      const spot = { path: [...path, index, key], where: { at: value.at, key: place } }
+      if ((key === 'subnet' || key === 'ip_range') && !isSubnet(text))
+        problems.error(spot, `expected a subnet such as 10.1.0.0/16, got ${JSON.stringify(text)}`)
+      if (key === 'gateway' && !isIpAddress(text))
+        problems.error(spot, `expected an IP address, got ${JSON.stringify(text)}`)
+    }
 }
 
 const checkExternal = (volume: Node, path: ModelPath, problems: Problems): void => {

@@ -80,6 +80,12 @@ configs: {c: {file: a, content: b}}
     ],
     ['services: {a: {image: x, build: {platforms: [p]}, platform: q}}', 'not among them'],
     ['services: {a: {image: x, restart: [no]}}', 'expected text, got a list'],
+    ['services: {a: {image: x, depends_on: [constructor]}}', 'there is no service "constructor"'],
+    ['services: {a: {image: x, links: [b]}}', 'there is no service "b"'],
+    [
+      'services: {a: {image: x}}\nnetworks: {n: {ipam: {config: [{subnet: 10.0.0.1/33}]}}}',
+      'expected a subnet such as 10.1.0.0/16, got "10.0.0.1/33"',
+    ],
     ['services:', 'expected a map, got nothing'],
     ['[]', 'expected a map with "services:"'],
     ['', 'the file is empty'],

@@ -9,6 +9,9 @@ import { isRemoteFile, resolvePaths } from './resolve-paths.ts'
 import type { SourceFile } from './source.ts'
 import { didYouMean } from './suggest.ts'
 
+/** Services that have all they inherit already, by the map they are in. */
+const extended = new WeakMap<MapNode, Map<string, Node>>()
+
 /** The services of one file, among which a service looks for what it extends. */
 interface Family {
   services: MapNode
@@ -39,6 +42,10 @@ const extendService = async (name: string, family: Family): Promise<Node | undef
   const service = family.services.entries.get(name)?.value
   const extension = get(service, 'extends')
   if (service?.kind !== 'map' || !extension || extension.tag === 'reset') return service
+  const known = extended.get(family.services) ?? new Map<string, Node>()
+  extended.set(family.services, known)
+  const done = known.get(name)
+  if (done) return done
   const bare = withKey(service, 'extends', undefined)
   const base = await findBase(name, extension, family)
   const clean = base && withoutTags(base)
@@ -47,7 +54,9 @@ const extendService = async (name: string, family: Family): Promise<Node | undef
     problems.leaveOut(['services', name, 'extends'])
     return bare
   }
-  return merge(clean, bare, { problems, path: ['services', name], keepTags: true })
+  const whole = merge(clean, bare, { problems, path: ['services', name], keepTags: true })
+  if (whole) known.set(name, whole)
+  return whole
 }
 
 /** The extended service; undefined (and reported) if there is none. */
@@ -70,6 +79,7 @@ const findBase = async (
   if (start !== -1) {
     const circle = chain.slice(start).map((link) => link.name)
     const words = circle.map((link) => `"${link}"`).join(' -> ')
+    for (const link of circle) problems.leaveOut(['services', link, 'extends'])
     // Every service of a circle leads to it; it is told once.
     if (circle.every((link) => name <= link))
       problems.error({ path, where: extension }, `services extend each other in a circle: ${words}`)
@@ -102,6 +112,8 @@ const openFamily = async (
     return undefined
   }
   const absolute = resolve(directory, name)
+  const known = scope.families.get(absolute)
+  if (known) return known
   const source = await openFile(absolute, spot, reading)
   if (!source) return undefined
   let merged: Node | undefined
@@ -109,7 +121,10 @@ const openFamily = async (
     merged = merge(merged, document, { problems: reading.problems, path: [], keepTags: false })
   const folder = relative(directory, dirname(absolute))
   const services = merged && get(resolvePaths(merged, folder), 'services')
-  if (services?.kind === 'map') return { services, source }
+  if (services?.kind === 'map') {
+    scope.families.set(absolute, { services, source })
+    return { services, source }
+  }
   reading.problems.error(spot, `${source.name} has no services`)
   return undefined
 }

@@ -50,6 +50,9 @@ const word = fc.constantFrom(
   'host',
   'service:db',
   'service_healthy',
+  'constructor',
+  'toString',
+  '__proto__',
   'CMD',
   '!reset',
   'a:b:c:d',
@@ -100,7 +103,11 @@ const service = fc.dictionary(
 )
 const project = fc.record(
   {
-    services: fc.dictionary(fc.constantFrom('web', 'db', 'a'), service, { maxKeys: 3 }),
+    services: fc.dictionary(
+      fc.constantFrom('web', 'db', 'a', 'constructor', '__proto__'),
+      service,
+      { maxKeys: 3 },
+    ),
     networks: anything.value,
     volumes: anything.value,
     configs: anything.value,

@@ -18,6 +18,9 @@ export interface Includer {
   readFiles: (files: readonly SourceFile[], scope: Scope) => Promise<Node | undefined>
 }
 
+/** More than anyone needs; files that include each other twice at every level reach it at once. */
+const MAX_INCLUDES = 1000
+
 /** Adds to a document what it includes. */
 export const applyIncludes = async (document: Node, includer: Includer): Promise<Node> => {
   const includes = get(document, 'include')
@@ -43,6 +46,11 @@ const readInclude = async (
   const paths = itemsOf(get(item, 'path'))
   if (paths.length === 0) {
     problems.error({ path, where: item }, '"path" is missing')
+    return undefined
+  }
+  reading.included += 1
+  if (reading.included > MAX_INCLUDES) {
+    problems.error({ path, where: item }, `more than ${MAX_INCLUDES} files are included`)
     return undefined
   }
   const remote = paths.find((node) => isRemoteFile(stringOf(node) ?? ''))
@@ -71,7 +79,13 @@ const readInclude = async (
     if (!opened) return undefined
     sources.push(opened)
   }
-  const included = await readFiles(sources, { reading, directory, environment, chain })
+  const included = await readFiles(sources, {
+    reading,
+    directory,
+    environment,
+    chain,
+    families: new Map(),
+  })
   if (!included) return undefined
   const folder =
     given !== undefined && isAbsolute(given) ? given : relative(scope.directory, directory)

@@ -258,8 +258,38 @@ services:
     ])
   })
 
-  test('a key called __proto__ is a key', async () => {
-    const stack = await stackOf('services: {a: {image: x, labels: {__proto__: y}}}')
+  test('long chains and wide fans of extends take no time', async () => {
+    const names = Array.from({ length: 400 }, (_, i) => `s${i}`)
+    const chain = names.map(
+      (name, i) => `  ${name}: {${i === 0 ? 'image: x' : `extends: s${i - 1}`}}`,
+    )
+    const fan = names.map((name) => `  ${name}: {extends: {file: base.yaml, service: s399}}`)
+    await using project = await testProject({
+      'base.yaml': `services:\n${chain.join('\n')}`,
+      'compose.yaml': `services:\n${fan.join('\n')}`,
+    })
+    const { stack } = await project.load()
+    expect(stack?.services['s7']?.image).toBe('x')
+  })
+
+  test('files that include each other twice at every level are stopped', async () => {
+    const level = (i: number): string =>
+      `include: [{path: ${i + 1}.yaml}, {path: [${i + 1}.yaml, x.yaml]}]`
+    const files = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${i}.yaml`, level(i)]))
+    await using project = await testProject({
+      ...files,
+      '12.yaml': 'services: {a: {image: x}}',
+      'x.yaml': 'services: {}',
+    })
+    const { errors } = await project.load({ files: ['0.yaml'] })
+    expect(errors?.[0]?.message).toBe('more than 1000 files are included')
+  })
+
+  test('a service may be called constructor, a label __proto__', async () => {
+    const stack = await stackOf(
+      'services: {a: {image: x, labels: {__proto__: y}}, constructor: {image: x, depends_on: [a]}}',
+    )
+    expect(Object.keys(stack.services)).toEqual(['a', 'constructor'])
     expect(Object.entries(stack.services['a']?.labels ?? {})).toEqual([['__proto__', 'y']])
   })
 })

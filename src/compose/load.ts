@@ -3,9 +3,10 @@ import { checkServices } from './check-services.ts'
 import { checkTree } from './check-tree.ts'
 import { composeValidator } from './compose-schema.ts'
 import { decodeStack, type LoadedTree } from './decode-stack.ts'
-import { normalize, withDefaults } from './defaults.ts'
+import { withDefaults } from './defaults.ts'
 import type { ComposeError, Stack } from './model.ts'
 import { map, withKey, type MapNode, type Node } from './node.ts'
+import { normalize } from './normalize.ts'
 import { inOrder, Problems } from './problems.ts'
 import { findFiles } from './project-files.ts'
 import {
@@ -117,10 +118,17 @@ export const loadTree = async (options: LoadOptions = {}): Promise<LoadedTree | 
     interpolate: options.interpolate !== false,
     sources: new Map(),
     parsed: new Map(),
+    included: 0,
   }
   const name = findProjectName(sources, input, reading)
   if (name !== undefined) environment.set('COMPOSE_PROJECT_NAME', name)
-  const scope = { reading, directory: projectDirectory, environment, chain: [] }
+  const scope = {
+    reading,
+    directory: projectDirectory,
+    environment,
+    chain: [],
+    families: new Map(),
+  }
   const merged = await readFiles(sources, scope)
   if (problems.isIncomplete) return failed()
   if (merged?.kind !== 'map' || merged.entries.size === 0) {

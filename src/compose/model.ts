@@ -38,7 +38,7 @@ export interface Stack {
   name: string
   /** Services of active profiles only. */
   services: Record<string, Service>
-  /** Those that some service uses, in normalised form (`default` included). */
+  /** All that are declared, and `default` if a service is on it. */
   networks: Record<string, Network>
   volumes: Record<string, Volume>
   configs: Record<string, Config>
@@ -107,12 +107,12 @@ export interface Service extends Extensible {
   domainname?: string
   /** Absent: the image's own. Empty list: cleared. */
   entrypoint?: string[]
-  /** Only where it was not resolved into `environment`. */
+  /** Only with `resolveEnvFiles: false`; else it is in `environment`. */
   env_file?: EnvFile[]
   /** `env_file` included. Null: named without a value, and the environment has none. */
   environment?: Record<string, string | null>
   expose?: string[]
-  /** Only with `resolveExtends: false`. */
+  /** Never set: what a service extends has been merged into it. */
   extends?: { service: string; file?: string }
   external_links?: string[]
   /** `name=address` each. */
@@ -126,6 +126,7 @@ export interface Service extends Extensible {
   init?: boolean
   ipc?: string
   isolation?: string
+  /** Only with `resolveEnvFiles: false`; else it is in `labels`. */
   label_file?: string[]
   /** `label_file` included. */
   labels?: Record<string, string>

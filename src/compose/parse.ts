@@ -57,13 +57,17 @@ export const parseYaml = (source: SourceFile, problems: Problems): Node[] => {
 const isBottomless = (text: string): boolean => {
   if (/(?:[-?:] ){500}/.test(text)) return true
   let depth = 0
-  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
-    depth += bracket === '[' || bracket === '{' ? 1 : -1
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at)
+    if (char === OPEN_BRACKET || char === OPEN_BRACE) depth += 1
+    else if (char === CLOSE_BRACKET || char === CLOSE_BRACE) depth -= 1
     if (depth > 1000) return true
     if (depth < 0) depth = 0
   }
   return false
 }
+
+const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 const parseDocuments = (source: SourceFile): Document.Parsed[] | undefined => {
   if (isBottomless(source.text)) return undefined

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIpAddress } from './ip.ts'
 
 export interface PortParts {
   target: number
@@ -40,7 +40,7 @@ export const parsePort = (spec: string): PortParts[] | Unreadable => {
   if (!['tcp', 'udp', 'sctp'].includes(protocol) || more.length > 0)
     return { wrong: `unknown protocol "${[given, ...more].join('/')}", expected tcp, udp or sctp` }
   const ip = /^\[.*\]$/.test(rawIp) ? rawIp.slice(1, -1) : rawIp
-  if (ip !== '' && isIP(ip) === 0) return { wrong: `"${ip}" is not an IP address` }
+  if (ip !== '' && !isIpAddress(ip)) return { wrong: `"${ip}" is not an IP address` }
   const target = range(targetText)
   if (!target) return { wrong: `expected a port or a range of ports, got "${targetText}"` }
   const published = host === '' ? undefined : range(host)

@@ -1,5 +1,5 @@
 import { displayName, readSource, type ReadResult } from './files.ts'
-import type { Node } from './node.ts'
+import type { MapNode, Node } from './node.ts'
 import { parseYaml } from './parse.ts'
 import type { Problems, Spot } from './problems.ts'
 import type { SchemaValidator } from './schema.ts'
@@ -16,6 +16,8 @@ export interface Reading {
   /** Files already read, by path, and parsed: one that is extended often is parsed once. */
   sources: Map<string, Promise<ReadResult>>
   parsed: Map<SourceFile, readonly Node[]>
+  /** How many files were included: a file may be included again and again. */
+  included: number
 }
 
 /** The surroundings that a file is read in. */
@@ -26,6 +28,8 @@ export interface Scope {
   environment: ReadonlyMap<string, string>
   /** The files that included this one, outermost first. */
   chain: readonly string[]
+  /** The services of files that are extended, by path. */
+  families: Map<string, { services: MapNode; source: SourceFile }>
 }
 
 /** The documents of a file as they are written; it is parsed once, its problems are told once. */

@@ -31,7 +31,7 @@ export const resolveEnvironment = (node: Node, environment: ReadonlyMap<string, 
   }
   if (node.kind !== 'map') return node
   return mapValues(node, (value, kind) => {
-    const to = change[kind]
+    const to = Object.hasOwn(change, kind) ? change[kind] : undefined
     return to && value.kind === 'map' ? mapValues(value, to) : value
   })
 }

@@ -1,16 +1,8 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
-import {
-  get,
-  mapItems,
-  mapValues,
-  scalar,
-  stringOf,
-  withKey,
-  type MapNode,
-  type Node,
-} from './node.ts'
+import { each, fields, type Change } from './edit.ts'
+import { get, scalar, stringOf, type Node } from './node.ts'
 
 /**
  * Makes the paths of a canonical tree relative to `base`, or absolute if that is. Included and
@@ -24,72 +16,52 @@ export const resolvePaths = (node: Node, base: string): Node => {
       ? expanded
       : withoutSlash(join(base, expanded))
   }
-  const text =
-    (change: (path: string) => string) =>
-    (value: Node): Node => {
-      const path = stringOf(value)
-      const changed = path === undefined ? undefined : change(path)
-      return changed === undefined || changed === path
-        ? value
-        : { ...scalar(changed, value.at), tag: value.tag }
-    }
   const context = (path: string): string => {
     if (isRemoteContext(path)) return path
     const local = absolute(path)
     return looksRemote(path) && !existsSync(local) ? path : local
   }
-  const mount = (value: Node): Node =>
-    stringOf(get(value, 'type')) === 'bind' ? change(value, { source: text(absolute) }) : value
-  const bindVolume = (value: Node): Node => {
-    const options = get(value, 'driver_opts')
-    const isBind =
-      stringOf(get(value, 'driver')) === 'local' && stringOf(get(options, 'o')) === 'bind'
-    return isBind
-      ? change(value, { driver_opts: (o) => change(o, { device: text(absolute) }) })
-      : value
+  const sshKey = (key: string): string => {
+    const equals = key.indexOf('=')
+    return equals === -1 ? key : `${key.slice(0, equals)}=${absolute(key.slice(equals + 1))}`
   }
-  const service = (value: Node): Node =>
-    change(value, {
-      build: (build) =>
-        change(build, {
-          context: text(context),
-          additional_contexts: each(text(context)),
-          ssh: each(text(sshPath(absolute))),
-        }),
-      env_file: each((file) => change(file, { path: text(absolute) })),
-      label_file: each(text(absolute)),
-      extends: (extend) =>
-        change(extend, { file: text((path) => (isRemoteFile(path) ? path : absolute(path))) }),
-      develop: (develop) =>
-        change(develop, { watch: each((watch) => change(watch, { path: text(absolute) })) }),
-      volumes: each(mount),
-    })
-  const file = each((value) => change(value, { file: text(absolute) }))
-  return change(node, {
+  const bound: Change = fields({ source: text(absolute) })
+  const device: Change = fields({ driver_opts: fields({ device: text(absolute) }) })
+  const service = fields({
+    build: fields({
+      context: text(context),
+      additional_contexts: each(text(context)),
+      ssh: each(text(sshKey)),
+    }),
+    env_file: each(fields({ path: text(absolute) })),
+    label_file: each(text(absolute)),
+    extends: fields({ file: text((path) => (isRemoteFile(path) ? path : absolute(path))) }),
+    develop: fields({ watch: each(fields({ path: text(absolute) })) }),
+    volumes: each((mount) => (stringOf(get(mount, 'type')) === 'bind' ? bound(mount) : mount)),
+  })
+  const file = each(fields({ file: text(absolute) }))
+  return fields({
     services: each(service),
     configs: file,
     secrets: file,
-    volumes: each(bindVolume),
-  })
+    volumes: each((volume) => (isBindVolume(volume) ? device(volume) : volume)),
+  })(node)
 }
 
-type Change = (value: Node) => Node
-
-const each =
-  (to: Change): Change =>
-  (node) =>
-    node.kind === 'map' ? mapValues(node, to) : node.kind === 'list' ? mapItems(node, to) : node
-
-const change = (node: Node, changes: Record<string, Change>): Node => {
-  if (node.kind !== 'map') return node
-  let result: MapNode = node
-  for (const [key, to] of Object.entries(changes)) {
-    const value = node.entries.get(key)?.value
-    const changed = value && to(value)
-    if (changed && changed !== value) result = withKey(result, key, changed)
+const text =
+  (change: (path: string) => string): Change =>
+  (value) => {
+    const path = stringOf(value)
+    const changed = path === undefined ? undefined : change(path)
+    return changed === undefined || changed === path
+      ? value
+      : { ...scalar(changed, value.at), tag: value.tag }
   }
-  return result
-}
+
+/** A volume that is a folder of the host in disguise. */
+const isBindVolume = (volume: Node): boolean =>
+  stringOf(get(volume, 'driver')) === 'local' &&
+  stringOf(get(get(volume, 'driver_opts'), 'o')) === 'bind'
 
 const withoutSlash = (path: string): string => (path.length > 1 ? path.replace(/\/$/, '') : path)
 
@@ -109,10 +81,3 @@ const looksRemote = (path: string): boolean => path.startsWith('github.com/')
 /** A file for `include` or `extends` that has to be fetched. */
 export const isRemoteFile = (path: string): boolean =>
   /^(https?|git|ssh|oci):\/\//.test(path) || /^(git@|github\.com\/)/.test(path)
-
-const sshPath =
-  (absolute: (path: string) => string) =>
-  (key: string): string => {
-    const equals = key.indexOf('=')
-    return equals === -1 ? key : `${key.slice(0, equals)}=${absolute(key.slice(equals + 1))}`
-  }

@@ -14,34 +14,39 @@ export interface Selection {
  */
 export const selectServices = (stack: Stack, { profiles, names, problems }: Selection): Stack => {
   const active = new Set(profiles)
-  const services: Record<string, Service> = {}
-  const disabledServices: Record<string, Service> = {}
   const named = new Set(names)
-  for (const [name, service] of Object.entries(stack.services)) {
+  const isActive = ([name, service]: [string, Service]): boolean => {
     const own = service.profiles ?? []
-    const enabled =
-      own.length === 0 || active.has('*') || own.some((profile) => active.has(profile))
-    const to = enabled || named.has(name) ? services : disabledServices
-    to[name] = service
+    if (own.length === 0 || active.has('*') || named.has(name)) return true
+    return own.some((profile) => active.has(profile))
   }
-  if (names.length === 0) return { ...stack, services, disabledServices }
+  const enabled = new Map(Object.entries(stack.services).filter(isActive))
+  const wanted = names.length === 0 ? enabled : withDependencies(enabled, names)
+  for (const name of names) {
+    if (enabled.has(name)) continue
+    const hint = didYouMean(name, Object.keys(stack.services))
+    problems.error({ path: [] }, `there is no service "${name}"`, hint)
+  }
+  const rest = Object.entries(stack.services).filter(([name]) => !wanted.has(name))
+  return {
+    ...stack,
+    services: Object.fromEntries(wanted),
+    disabledServices: Object.fromEntries(rest),
+  }
+}
+
+/** These services and what they depend on, in the order of the files. */
+const withDependencies = (
+  services: ReadonlyMap<string, Service>,
+  names: readonly string[],
+): Map<string, Service> => {
   const wanted = new Set<string>()
   const queue = [...names]
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-    if (wanted.has(name)) continue
-    const service = services[name]
-    if (service) {
-      wanted.add(name)
-      queue.push(...Object.keys(service.depends_on ?? {}))
-    } else if (named.has(name)) {
-      const hint = didYouMean(name, Object.keys(stack.services))
-      problems.error({ path: [] }, `there is no service "${name}"`, hint)
-    }
+    const service = services.get(name)
+    if (!service || wanted.has(name)) continue
+    wanted.add(name)
+    queue.push(...Object.keys(service.depends_on ?? {}))
   }
-  const selected: Record<string, Service> = {}
-  for (const [name, service] of Object.entries(services)) {
-    if (!wanted.has(name)) disabledServices[name] = service
-    else selected[name] = service
-  }
-  return { ...stack, services: selected, disabledServices }
+  return new Map([...services].filter(([name]) => wanted.has(name)))
 }

@@ -42,11 +42,10 @@ export const resolveServiceFiles = async (
 
 const readEnvironment = async ({ name, service, loaded, open }: ServiceFiles): Promise<void> => {
   const { environment, problems, tree } = loaded
-  const own = { ...service.environment }
-  for (const [key, value] of Object.entries(own))
-    if (value === null) own[key] = environment.get(key) ?? null
+  const own = new Map(Object.entries(service.environment ?? {}))
+  for (const [key, value] of own) if (value === null) own.set(key, environment.get(key) ?? null)
   const values = new Map<string, string>()
-  const lookup: Lookup = (key) => environment.get(key) ?? own[key] ?? values.get(key)
+  const lookup: Lookup = (key) => environment.get(key) ?? own.get(key) ?? values.get(key)
   for (const [index, file] of (service.env_file ?? []).entries()) {
     const place = ['services', name, 'env_file', index]
     const source = await open(file.path, place, file.required)
@@ -60,8 +59,8 @@ const readEnvironment = async ({ name, service, loaded, open }: ServiceFiles): P
     for (const [key, value] of parse(source, lookup, problems)) values.set(key, value)
   }
   delete service.env_file
-  const all = { ...Object.fromEntries(values), ...own }
-  if (Object.keys(all).length > 0) service.environment = all
+  const all = new Map<string, string | null>([...values, ...own])
+  if (all.size > 0) service.environment = Object.fromEntries(all)
 }
 
 const readLabels = async ({ name, service, loaded, open }: ServiceFiles): Promise<void> => {
@@ -73,6 +72,6 @@ const readLabels = async ({ name, service, loaded, open }: ServiceFiles): Promis
     for (const [key, value] of parseEnvFile(source, lookup, loaded.problems)) values.set(key, value)
   }
   delete service.label_file
-  const all = { ...Object.fromEntries(values), ...service.labels }
-  if (Object.keys(all).length > 0) service.labels = all
+  const all = new Map([...values, ...Object.entries(service.labels ?? {})])
+  if (all.size > 0) service.labels = Object.fromEntries(all)
 }

@@ -68,6 +68,7 @@ export const required = (shape: Shape): Field => ({ shape, keep: true, required:
 export const below = (shape: Shape | undefined, key: string | number): Shape | undefined => {
   if (shape?.is === 'list') return typeof key === 'number' ? shape.of : undefined
   if (shape?.is === 'map') return shape.of
-  if (shape?.is === 'object') return shape.fields[key]?.shape
+  if (shape?.is === 'object')
+    return Object.hasOwn(shape.fields, key) ? shape.fields[key]?.shape : undefined
   return shape?.is === 'either' ? below(shape.map, key) : undefined
 }

@@ -33,7 +33,7 @@ export const keys =
   (node, path, options) => {
     if (node.kind !== 'map') return node
     return mapValues(node, (value, key) => {
-      const rule = rules[key] ?? rules['*']
+      const rule = Object.hasOwn(rules, key) ? rules[key] : rules['*']
       // A value to be taken away, or nothing at all, has no form.
       if (!rule || value.tag === 'reset' || isNull(value)) return value
       const transform = typeof rule === 'function' ? rule : keys(rule)

@@ -1,5 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { isIP } from 'node:net'
+import { isIpAddress } from './ip.ts'
 import { plainScalar } from './scalars.ts'
 import { formatDuration, formatMode, parseBytes, parseDuration } from './units.ts'
 
@@ -76,4 +78,23 @@ describe('units', () => {
   test('permission bits are printed in octal', () => {
     expect(formatMode(0o440)).toBe('0440')
   })
+})
+
+test('addresses are those that Node knows', () => {
+  const near = fc.string({ unit: fc.constantFrom(...'0123456789abf:.'.split('')), maxLength: 24 })
+  const parts = fc.array(fc.constantFrom('1', 'ff', '1234', '', '1.2.3.4', '12345', '256.1.1.1'), {
+    maxLength: 9,
+  })
+  const address = fc.oneof(
+    fc.ipV4(),
+    fc.ipV6(),
+    near,
+    parts.map((groups) => groups.join(':')),
+  )
+  fc.assert(
+    fc.property(address, (text) => {
+      expect(isIpAddress(text)).toBe(isIP(text) !== 0)
+    }),
+    { numRuns: 1000 },
+  )
 })

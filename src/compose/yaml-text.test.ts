@@ -55,7 +55,7 @@ test('what is printed reads as the same data, here and with a YAML 1.1 and 1.2 r
       for (const version of ['1.1', '1.2'] as const)
         expect(parse(text, { version, merge: false })).toEqual({ data })
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 })
 

@@ -79,7 +79,8 @@ const blockText = (value: string, depth: number): string => {
 }
 
 /** Begins with nothing that means something to YAML, and holds only what can be seen. */
-const SAFE = /^[A-Za-z0-9_./$^+\u00a1-\u2027\u202a-\ud7ff][ -~\u00a1-\u2027\u202a-\ud7ff]*$/
+const SAFE =
+  /^(?:--?[A-Za-z]|[A-Za-z0-9_./$^+\u00a1-\u2027\u202a-\ud7ff])[ -~\u00a1-\u2027\u202a-\ud7ff]*$/
 
 /** Words that YAML 1.1 takes for booleans. */
 const WORDS_1_1 = /^(y|yes|n|no|on|off|true|false|null|~)$/i

@@ -272,7 +272,7 @@ export class Edge implements AsyncDisposable {
       return false
     }
     await this.#process.reload()
-    if ((await this.#link.follow(revision)) === null) {
+    if ((await this.#link.follow(revision, () => this.#process.reload())) === null) {
       this.#refuse(goal, worker)
       return false
     }

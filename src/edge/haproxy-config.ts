@@ -61,7 +61,7 @@ export const serverAddress = (server: EdgeServer): string =>
 export const serverOptions = (backend: EdgeBackend, checkIntervalMs: number): string =>
   [
     `check inter ${ms(checkIntervalMs)} fastinter ${ms(T.fastCheck)}`,
-    `downinter ${ms(Math.max(T.downCheck, checkIntervalMs / 2))} fall 2 rise 1`,
+    `downinter ${ms(Math.max(T.downCheck, checkIntervalMs / 20))} fall 2 rise 1`,
     'observe layer4 error-limit 1 on-error sudden-death',
     // Applications close idle connections after seconds; reuse is only safe well before that.
     'pool-purge-delay 1s',

@@ -10,9 +10,13 @@ export const EDGE_TUNABLES = {
   connect: 250,
   /** Attempts after the first, each on another server: two lost hosts in a row still leave two. */
   retries: 3,
-  /** How soon a doubtful server is probed again, and a lost one looked for. */
-  fastCheck: 250,
-  downCheck: 500,
+  /**
+   * How soon a doubtful server is probed again, and a lost one looked for. An application that
+   * listens some time after its container has started is out until a probe finds it: that is what
+   * clients wait for, at most this long. In large clusters a lost one is looked for less often.
+   */
+  fastCheck: 50,
+  downCheck: 50,
   /** Headers of a request: ends connections that send nothing (slow loris), not slow uploads. */
   requestHeaders: 30_000,
   /** Idle client in HTTP; between two requests, or in the middle of a body. */
@@ -32,6 +36,11 @@ export const EDGE_TUNABLES = {
   reloadPoll: 20,
   /** Binding ports and reading the file take 50 ms here; a loaded host may need much longer. */
   reloadLimit: 5000,
+  /**
+   * HAProxy's master loses a signal that comes while it is still starting, although its new worker
+   * answers already: a third of those sent at once, none 200 ms later. So it is told again.
+   */
+  reloadRepeat: 400,
   /** A reload that HAProxy refused, or a port that was taken, is tried again after this. */
   refusedRetry: 10_000,
   /** A process that runs and has not answered for this long is started anew. */

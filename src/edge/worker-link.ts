@@ -43,11 +43,13 @@ export class WorkerLink implements AsyncDisposable {
 
   /**
    * Goes over to the worker that a reload has started; null when none comes. HAProxy says nothing when
-   * it has loaded a file, but its new worker knows the file's revision.
+   * it has loaded a file, but its new worker knows the file's revision. It is told again (`reload`)
+   * while none comes.
    */
-  async follow(revision: string): Promise<EdgeWorker | null> {
+  async follow(revision: string, reload: () => Promise<void>): Promise<EdgeWorker | null> {
     const { clock } = this.#options
     const limit = clock.now() + T.reloadLimit
+    let repeatAt = clock.now() + T.reloadRepeat
     while (clock.now() < limit) {
       const worker = await this.#connect()
       if (worker?.info.revision === revision) {
@@ -56,6 +58,10 @@ export class WorkerLink implements AsyncDisposable {
         return worker
       }
       await worker?.[Symbol.asyncDispose]()
+      if (clock.now() >= repeatAt) {
+        await reload()
+        repeatAt = clock.now() + T.reloadRepeat
+      }
       await clock.sleep(T.reloadPoll)
     }
     return null

@@ -1,5 +1,6 @@
 import { resolveAddress, type EngineEnvironment } from './address.ts'
-import { hostApi, networkApi } from './client-host.ts'
+import { hostApi } from './client-host.ts'
+import { networkApi } from './client-network.ts'
 import { membershipApi, swarmApi } from './client-swarm.ts'
 import type { Engine } from './engine.ts'
 import { Transport } from './transport.ts'

@@ -92,7 +92,8 @@ export interface HostApi {
   /** Engine and API version, and the lowest API version that the engine still answers. */
   version(): Promise<{ engine: string; api: string; minApi: string }>
   /**
-   * Events from now on, or from `since` (seconds since 1970, fractions allowed). The iterator
+   * Events from now on (a few of the last second may come, too), or from `since` (seconds since
+   * 1970, fractions allowed). The iterator
    * throws ENGINE_UNREACHABLE when the engine goes away, and returns when the signal is aborted.
    * `onOpen` is called once the engine has accepted the subscription: nothing is missed from then.
    */

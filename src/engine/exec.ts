@@ -7,7 +7,7 @@ import { readFrames } from './frames.ts'
 import type { Transport } from './transport.ts'
 
 /** The engine closes the streams a moment before it records the exit status. */
-const EXIT_RECHECKS = 50
+const EXIT_RECHECKS = 250
 const EXIT_RECHECK_MS = 20
 
 /** Runs a command in a running container. */

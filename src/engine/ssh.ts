@@ -48,7 +48,7 @@ export class SshConnection extends Duplex {
     // 'close' comes after both outputs have been read to their end.
     child.on('close', (status) => {
       if (status === 0) this.push(null)
-      else this.destroy(new Error(`ssh: ${this.#complaint.trim() || `exit status ${status}`}`))
+      else this.destroy(new Error(this.#complaint.trim() || `ssh ended with status ${status}`))
     })
   }
 

@@ -3,7 +3,7 @@ import { IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import Modem from 'docker-modem'
 import modemHttp from 'docker-modem/lib/http.js'
-import { MusterError } from '../base/index.ts'
+import { messageOf, MusterError } from '../base/index.ts'
 import { addressText, type EngineAddress } from './address.ts'
 import { EngineAgent } from './agent.ts'
 import { API_MAX, compareVersions, negotiate } from './api-version.ts'
@@ -44,6 +44,25 @@ modemHttp.maxRedirects = 0
 const present = (query: Query): Query =>
   Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
 
+/**
+ * Sets every field that docker-modem would otherwise take from the environment. The agent connects;
+ * a socket path only keeps docker-modem from building a URL.
+ */
+const makeModem = (agent: EngineAgent): Modem => {
+  const nothing = undefined
+  const tls = { ca: nothing, cert: nothing, key: nothing }
+  const where = { socketPath: 'agent', host: nothing, port: nothing, timeout: nothing }
+  try {
+    return new Modem({ agent, protocol: 'http', ...where, ...tls })
+  } catch (cause) {
+    // It reads the environment all the same, and stumbles over what it does not like.
+    throw new MusterError('USAGE', `The engine's address is no good: ${messageOf(cause)}`, {
+      hint: 'Look at DOCKER_HOST and DOCKER_CERT_PATH.',
+      cause,
+    })
+  }
+}
+
 export class Transport implements Disposable {
   readonly address: string
   readonly #agent: EngineAgent
@@ -55,19 +74,7 @@ export class Transport implements Disposable {
     this.address = addressText(address)
     this.#limitMs = limitMs
     this.#agent = new EngineAgent(address)
-    // Every field that docker-modem would otherwise take from the environment. The agent connects;
-    // a socket path only keeps docker-modem from building a URL.
-    this.#modem = new Modem({
-      agent: this.#agent,
-      protocol: 'http',
-      socketPath: 'agent',
-      host: undefined,
-      port: undefined,
-      ca: undefined,
-      cert: undefined,
-      key: undefined,
-      timeout: undefined,
-    })
+    this.#modem = makeModem(this.#agent)
   }
 
   [Symbol.dispose](): void {

@@ -85,12 +85,15 @@ async function* session<T>(options: WatchOptions<T>): AsyncGenerator<WatchItem<T
       opened.resolve()
     }
   })()
-  let resyncAt = Infinity
+  let due = false
   const scheduleResync = () => {
+    due = false
     if (resyncMs === undefined) return
-    resyncAt = clock.now() + resyncMs
     clock.sleep(resyncMs, life.signal).then(
-      () => inbox.wake(),
+      () => {
+        due = true
+        inbox.wake()
+      },
       () => undefined,
     )
   }
@@ -104,7 +107,7 @@ async function* session<T>(options: WatchOptions<T>): AsyncGenerator<WatchItem<T
       const event = await inbox.next()
       if (event !== undefined) yield { kind: 'event', event }
       else if (inbox.closed) return
-      if (clock.now() >= resyncAt) {
+      if (due) {
         yield { kind: 'synced', state: await list() }
         scheduleResync()
       }

@@ -45,10 +45,10 @@ export type ConvergeResult =
   | { outcome: 'interrupted' }
 
 /** Between two looks: Swarm has no events for tasks. The catalog's changes cut it short. */
-const LOOK_MS = 250
+const LOOK_MS = 200
 
 /** How long everything must hold before it counts. A container that dies at once takes less. */
-const STABLE_MS = 500
+const STABLE_MS = 300
 /** The same for a service that failed before. */
 const STABLE_AFTER_FAILURE_MS = 5000
 /** How long something that might pass may last. */

@@ -143,13 +143,20 @@ const failingSlot = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefine
   // A service that ends by itself though it is to be restarted is none.
   const always = !job && restartsAlways(service)
   const ended = (task: Task) => hasFailed(task) || (always && endedByItself(task))
+  const running = scene.tasks.filter(
+    (task) => isWanted(task) && isCurrent(task, service) && task.Status?.State === 'running',
+  ).length
+  const enough = running >= wantedTasks(service, scene.tasks)
   const worst = bySlot(fresh.filter((task) => isCurrent(task, service)))
     .map((slot) => ({
       failures: slot.filter((task) => ended(task)),
       serves: slot.some((task) => isWanted(task) && task.Status?.State === 'running'),
       done: job && slot.some((task) => task.Status?.State === 'complete'),
+      wanted: slot.some((task) => isWanted(task)),
     }))
     .filter((slot) => slot.failures.length > 0 && !slot.serves && !slot.done)
+    // What is left of a replica that was scaled away says nothing about those that are wanted.
+    .filter((slot) => slot.wanted || !enough)
     .sort((a, b) => b.failures.length - a.failures.length)[0]
   const task = worst?.failures[0]
   if (worst === undefined || task === undefined) return undefined

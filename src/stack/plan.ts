@@ -27,7 +27,7 @@ export interface Plan {
  * cannot change, and for external objects that are not there.
  */
 export const plan = (settled: SettledStack, current: Current, notes: string[] = []): Plan => {
-  const refusals = [...networkRefusals(settled, current), ...fileRefusals(settled, current)]
+  const refusals = planRefusals(settled, current)
   if (refusals.length > 0) {
     throw new MusterError('STACK_REFUSED', refusals.map((each) => each.message).join('\n'), {
       hint: refusals[0]?.hint ?? '',
@@ -51,10 +51,20 @@ export const plan = (settled: SettledStack, current: Current, notes: string[] = 
   }
 }
 
-interface Refusal {
+/** Something that keeps a stack from being deployed. */
+export interface Refusal {
+  group: 'networks' | 'configs' | 'secrets'
+  /** Name in the engine. */
+  name: string
   message: string
   hint: string
 }
+
+/** What Swarm cannot change, and external objects that are not there. Pure. */
+export const planRefusals = (settled: SettledStack, current: Current): Refusal[] => [
+  ...networkRefusals(settled, current),
+  ...fileRefusals(settled, current),
+]
 
 const createNetworks = (settled: SettledStack, current: Current): Operation[] => {
   const there = new Set(current.networks.map((each) => each.Name))
@@ -66,10 +76,12 @@ const createNetworks = (settled: SettledStack, current: Current): Operation[] =>
 const networkRefusals = (settled: SettledStack, current: Current): Refusal[] =>
   settled.networks.flatMap((network): Refusal[] => {
     const there = current.networks.find((each) => each.Name === network.name)
+    const about = { group: 'networks', name: network.name } as const
     if (network.external) {
       return there === undefined
         ? [
             {
+              ...about,
               message: `The external network "${network.name}" does not exist in the cluster.`,
               hint: `Create it: docker network create -d overlay --attachable ${network.name}`,
             },
@@ -81,6 +93,7 @@ const networkRefusals = (settled: SettledStack, current: Current): Refusal[] =>
       const owner = there.Labels?.[LABEL.stack]
       return [
         {
+          ...about,
           message: `The network "${network.name}" exists already and belongs to ${owner === undefined ? 'no stack' : `stack ${owner}`}.`,
           hint: 'Use it with external: true, or give the network of this stack another name.',
         },
@@ -91,6 +104,7 @@ const networkRefusals = (settled: SettledStack, current: Current): Refusal[] =>
       ? []
       : [
           {
+            ...about,
             message: `Swarm cannot change the network "${network.name}" while it exists: ${changes.join(', ')}.`,
             hint: `Give it another name, or remove the stack first: muster down ${settled.name}`,
           },
@@ -140,9 +154,11 @@ const fileRefusals = (settled: SettledStack, current: Current): Refusal[] =>
   settled.files.flatMap((file): Refusal[] => {
     const exists = current[`${file.kind}s`].some((each) => each.Spec.Name === file.name)
     if (exists) return []
+    const about = { group: `${file.kind}s`, name: file.name } as const
     if (file.external) {
       return [
         {
+          ...about,
           message: `The external ${file.kind} "${file.name}" does not exist in the cluster.`,
           hint: `Create it: docker ${file.kind} create ${file.name} FILE`,
         },
@@ -151,6 +167,7 @@ const fileRefusals = (settled: SettledStack, current: Current): Refusal[] =>
     return file.data === undefined && file.driver === undefined
       ? [
           {
+            ...about,
             message: `The ${file.kind} "${baseName(file.name)}" of that revision is no longer in the cluster.`,
             hint: 'Deploy from the files instead: muster up.',
           },

@@ -4,7 +4,7 @@ import type { Problem } from './check.ts'
 import { type Current, readCurrent } from './current.ts'
 import { resolveDigests } from './digests.ts'
 import { readFileContents } from './files.ts'
-import { plan, type Plan } from './plan.ts'
+import { baseName, plan, type Plan, planRefusals, type Refusal } from './plan.ts'
 import { readRegistryAuth } from './registry-auth.ts'
 import { imagesToPin, settle } from './settle.ts'
 import { toDesired } from './specs.ts'
@@ -62,7 +62,25 @@ export const prepare = async (
       ),
     }
   }
+  const refusals = planRefusals(settled, current)
+  if (refusals.length > 0) {
+    return {
+      code: 'STACK_REFUSED',
+      errors: refusals.map((each) =>
+        locate(stack, { path: pathOf(stack, each), message: each.message, hint: each.hint }),
+      ),
+    }
+  }
   return { plan: plan(settled, current, notes), current, registryAuth }
+}
+
+/** Where the file speaks of a network, config or secret. */
+const pathOf = (stack: Stack, { group, name }: Refusal): ModelPath => {
+  const key = Object.keys(stack[group]).find((each) => {
+    const own = stack[group][each]?.name ?? ''
+    return own === name || own === baseName(name)
+  })
+  return key === undefined ? [group] : [group, key]
 }
 
 const locate = (stack: Stack, problem: Problem): ComposeError => {

@@ -53,6 +53,15 @@ describe('two who want one port', () => {
   test.each([
     ['another port', WEB, other(edge(81))],
     ['another protocol', WEB, other({}, [{ Protocol: 'udp', PublishedPort: 80 }])],
+    [
+      'a route of its own beside a port in http mode',
+      ROUTED,
+      other({
+        [LABEL.ports]: JSON.stringify([
+          { published: 80, target: 1, mode: 'http', proxyProtocol: false },
+        ]),
+      }),
+    ],
     ['another path of the same host', ROUTED, other(route('a.example', '/y'))],
     ['another host on the same port', ROUTED, other(route('b.example', '/x'))],
     ['labels that nobody can read', WEB, other({ [LABEL.ports]: 'none', [LABEL.http]: '7' })],

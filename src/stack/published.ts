@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { HttpRoute, PublishedPort } from '../catalog/index.ts'
+import type { HttpRoute, PortMode, PublishedPort } from '../catalog/index.ts'
 import { AGENT_PORT, LABEL, METRICS_PORT } from '../base/index.ts'
 import type { Service } from '../engine/index.ts'
 import type { DesiredService, PortRequest } from './desired.ts'
@@ -55,17 +55,21 @@ export const claimsOf = (service: Service): Claim[] => {
   const name = service.Spec.Name
   const ports = service.Endpoint?.Ports ?? service.Spec.EndpointSpec?.Ports ?? []
   return [
-    ...labelledPorts(service.Spec.Labels).map((port) => edgeClaim(name, port.published)),
+    ...labelledPorts(service.Spec.Labels).map((port) => edgeClaim(name, port)),
     ...labelledRoutes(service.Spec.Labels).map((route) => routeClaim(name, route)),
     ...ports.flatMap((port) => (port.PublishedPort ? [swarmClaim(name, port)] : [])),
   ]
 }
 
-const edgeClaim = (service: string, port: number): Claim => ({
+/** A port in http mode is the route of every host and path that nobody else has. */
+const edgeClaim = (
+  service: string,
+  { published, mode }: { published: number; mode: PortMode },
+): Claim => ({
   service,
-  port,
+  port: published,
   protocol: 'tcp',
-  by: 'edge',
+  ...(mode === 'http' ? { by: 'route', route: { host: '*', path: '/' } } : { by: 'edge' }),
 })
 
 const routeClaim = (service: string, route: HttpRoute): Claim => ({
@@ -107,7 +111,7 @@ export const conflicting = (a: Claim, b: Claim): boolean => {
 }
 
 const describe = (claim: Claim): string =>
-  claim.by === 'route'
+  claim.by === 'route' && (claim.route?.host !== '*' || claim.route.path !== '/')
     ? `http://${claim.route?.host}:${claim.port}${claim.route?.path}`
     : `port ${claim.port}/${claim.protocol}`
 
@@ -141,8 +145,10 @@ export const settlePorts = (
   }
   for (const service of desired) {
     for (const port of service.ports) {
-      if (typeof port.published === 'number')
-        claim(service.key, edgeClaim(service.name, port.published))
+      const { published, mode } = port
+      if (typeof published === 'number') {
+        claim(service.key, edgeClaim(service.name, { published, mode }))
+      }
     }
     for (const route of service.http) claim(service.key, routeClaim(service.name, route))
     for (const port of service.spec.EndpointSpec?.Ports ?? []) {
@@ -164,7 +170,7 @@ export const settlePorts = (
             message: `${service.name}: no port is free for ${request.target}.`,
             hint: 'Name one that is.',
           })
-        } else taken.push(edgeClaim(service.name, published))
+        } else taken.push(edgeClaim(service.name, { published, mode: request.mode }))
         return { ...request, published: published ?? 0 }
       }),
     )
@@ -188,7 +194,9 @@ const choose = (
   { before, taken }: { before: readonly PublishedPort[]; taken: readonly Claim[] },
 ): number | undefined => {
   const free = (port: number) =>
-    !taken.some((each) => conflicting(each, edgeClaim(service.name, port)))
+    !taken.some((each) =>
+      conflicting(each, edgeClaim(service.name, { published: port, mode: 'tcp' })),
+    )
   const range =
     typeof request.published === 'object' ? request.published : { from: FIRST, to: LAST }
   const kept = before.find(

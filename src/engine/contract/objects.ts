@@ -196,7 +196,11 @@ export const objectCases = (contract: () => Contract): void => {
       Labels: { a: '1' },
     })
     await refused('CONFLICT', c.engine.createNetwork({ Name: name, Driver: 'overlay' }))
-    const network = await c.engine.inspectNetwork(name)
+    // Allocated by the leader, a moment after it was made: until then it has no driver and no subnet.
+    const network = await c.world.until('the network to be allocated', async () => {
+      const made = await c.engine.inspectNetwork(name)
+      return made.Driver !== '' && made
+    })
     expect(network).toMatchObject({
       Id,
       Name: name,

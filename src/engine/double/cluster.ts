@@ -10,6 +10,7 @@ import { compareStates, hasEnded } from './states.ts'
 import { type Change, Store } from './store.ts'
 import { swarmEvent } from './swarm-event.ts'
 import type { Timing } from './timing.ts'
+import type { SwarmSpec } from '../types.ts'
 
 export interface ClusterOptions {
   clock: ManualClock
@@ -31,6 +32,17 @@ interface Member {
 }
 
 const HEARTBEAT_MS = 5_000
+/** The settings of a new swarm. */
+const NEW_CLUSTER: SwarmSpec = {
+  Name: 'default',
+  Labels: {},
+  Orchestration: { TaskHistoryRetentionLimit: 5 },
+  Raft: { SnapshotInterval: 10_000, ElectionTick: 10, HeartbeatTick: 1 },
+  Dispatcher: { HeartbeatPeriod: HEARTBEAT_MS * 1e6 },
+  CAConfig: { NodeCertExpiry: 7_776_000_000_000_000 },
+  TaskDefaults: {},
+  EncryptionConfig: { AutoLockManagers: false },
+}
 /** A host is down after this many heartbeats that did not come, or after this many times as many
  * when the leader is new and has never heard of it. */
 const MISSED_BEATS = 3
@@ -81,21 +93,10 @@ export class Cluster {
   /** The first manager: it leads at once. */
   form(host: Host): NodeRecord {
     const { random } = this.#options
+    const token = () => `SWMTKN-1-${random.id(50)}-${random.id()}`
     this.store.create('cluster', random.id(), {
-      spec: {
-        Name: 'default',
-        Labels: {},
-        Orchestration: { TaskHistoryRetentionLimit: 5 },
-        Raft: { SnapshotInterval: 10_000, ElectionTick: 10, HeartbeatTick: 1 },
-        Dispatcher: { HeartbeatPeriod: HEARTBEAT_MS * 1e6 },
-        CAConfig: { NodeCertExpiry: 7_776_000_000_000_000 },
-        TaskDefaults: {},
-        EncryptionConfig: { AutoLockManagers: false },
-      },
-      tokens: {
-        worker: `SWMTKN-1-${random.id(50)}-${random.id()}`,
-        manager: `SWMTKN-1-${random.id(50)}-${random.id()}`,
-      },
+      spec: structuredClone(NEW_CLUSTER),
+      tokens: { worker: token(), manager: token() },
     })
     const node = this.join(host, 'manager')
     this.#startTerm(this.#members.get(host.name) as Member)
@@ -239,9 +240,9 @@ export class Cluster {
 
   #registerLater(member: Member): void {
     const { clock, timing } = this.#options
-    const giveUp = member.cancel
-    member.cancel = clock.at(timing.registerMs, () => {
-      giveUp()
+    const forgiveSilence = member.cancel
+    const cancelRegistration = clock.at(timing.registerMs, () => {
+      forgiveSilence()
       member.cancel = () => undefined
       this.store.update('node', member.nodeId, { state: 'ready', message: '' })
       for (const [taskId, status] of member.unsent) this.#applyReport(taskId, status)
@@ -249,6 +250,10 @@ export class Cluster {
       const tasks = this.store.all('task').filter(({ nodeId }) => nodeId === member.nodeId)
       member.executor.sync(tasks)
     })
+    member.cancel = () => {
+      cancelRegistration()
+      forgiveSilence()
+    }
   }
 
   /** Calls a member down when it has not been heard of for so many heartbeats. */

@@ -149,11 +149,11 @@ export const showNetwork = (network: NetworkRecord): Network => ({
   Name: network.name,
   Created: time(network.createdAt),
   Scope: network.host === undefined ? 'swarm' : 'local',
-  Driver: network.request.Driver ?? 'bridge',
+  Driver: network.subnet === '' ? '' : (network.request.Driver ?? 'bridge'),
   EnableIPv6: false,
   IPAM: {
     Driver: 'default',
-    Config: [{ Subnet: network.subnet, Gateway: network.gateway }],
+    Config: network.subnet === '' ? [] : [{ Subnet: network.subnet, Gateway: network.gateway }],
   },
   Internal: network.request.Internal === true,
   Attachable: network.request.Attachable === true,

@@ -78,6 +78,7 @@ export interface NetworkRecord extends Meta {
   request: NetworkCreateRequest
   /** `local` networks exist on one host only. */
   host: string | undefined
+  /** Empty until the network is allocated. */
   subnet: string
   gateway: string
   /** Number of the last host address that was given out. */

@@ -1,8 +1,20 @@
-/** Gives services their virtual IPs and tasks their addresses. */
+/** Gives networks their subnets, services their virtual IPs and tasks their addresses. */
 import type { Attachment, NetworkRecord, ServiceRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 import { compareStates } from '../states.ts'
 import type { Control } from './context.ts'
+
+/** Gives a network the subnet that it asks for, or the next of Swarm's default pool. */
+export const allocateNetwork = (store: Store, id: string): void => {
+  const networks = store.all('network')
+  const wanted = store.get('network', id)?.request.IPAM?.Config?.[0]
+  const used = new Set(networks.map(({ subnet }) => subnet))
+  let number = 1
+  while (used.has(`10.0.${number}.0/24`)) number += 1
+  const subnet = wanted?.Subnet ?? `10.0.${number}.0/24`
+  const gateway = wanted?.Gateway ?? subnet.replace(/\.\d+\/\d+$/, '.1')
+  store.update('network', id, { subnet, gateway })
+}
 
 /** The next free address of a network; in order, so that one given back rests for a while. */
 export const takeAddress = (store: Store, networkId: string): Attachment => {
@@ -44,6 +56,9 @@ export const networksOf = ({ spec }: Pick<ServiceRecord, 'spec'>): string[] =>
 
 /** One pass over everything that lacks an address. */
 export const allocate = ({ store, clock }: Control): void => {
+  for (const { id, subnet } of store.all('network')) {
+    if (subnet === '') allocateNetwork(store, id)
+  }
   for (const service of store.all('service')) allocateService(store, service)
   for (const task of store.all('task')) {
     if (task.status.state !== 'new') continue

@@ -63,7 +63,7 @@ export const lead = (control: Control): void => {
       if (lost) changed.add(change.after.serviceId)
     }
     if (change.kind === 'node') for (const { id } of store.all('service')) changed.add(id)
-    if (change.kind !== 'network') wake()
+    if (change.kind !== 'network' || change.action === 'create') wake()
   }
   signal.addEventListener('abort', store.subscribe(listen), { once: true })
   wake()
