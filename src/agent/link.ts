@@ -70,12 +70,17 @@ export class Link implements AsyncDisposable {
     await this.#loop
   }
 
+  /** Both ends are in this process: there is no need for beats, which cost an idle host most. */
+  get #toSelf(): boolean {
+    return this.manager.id === this.#options.own().host
+  }
+
   get sight(): ManagerSight {
     const beat = this.#beat
     return {
       id: this.manager.id,
       connected: this.#connection !== undefined && beat !== undefined,
-      silence: this.#connection?.silence ?? Infinity,
+      silence: this.#toSelf ? 0 : (this.#connection?.silence ?? Infinity),
       serving: beat?.serving ?? false,
       doubt: beat?.doubt ?? false,
       leader: beat?.leader ?? false,
@@ -111,7 +116,7 @@ export class Link implements AsyncDisposable {
   /** To be called every `TUNABLES.tick`. */
   tick(): void {
     const connection = this.#connection
-    if (!connection) return
+    if (!connection || this.#toSelf) return
     if (connection.silence >= TUNABLES.silence) this.#steadySince = Infinity
     if (connection.stuck) connection.close('too-slow')
     else if (connection.silence > TUNABLES.deadStream) connection.close('silent')

@@ -164,7 +164,9 @@ export class Manager implements Disposable {
   /** To be called every `TUNABLES.tick`. */
   tick(): void {
     let beat: Buffer | undefined
-    for (const { connection } of this.#sessions.values()) {
+    for (const { host, connection } of this.#sessions.values()) {
+      // This process need not prove to itself that it is alive.
+      if (host === this.#options.self) continue
       if (connection.stuck) connection.close('too-slow')
       else if (connection.silence > TUNABLES.deadStream) connection.close('silent')
       else if (connection.quiet > TUNABLES.heartbeat - TUNABLES.tick / 2) {
@@ -252,10 +254,13 @@ export class Manager implements Disposable {
     if (this.#soon !== undefined) return
     const pause = Math.min(50, this.#watched.size / 20)
     const wait = this.#judgedAt + pause - this.#options.now()
-    this.#soon = setTimeout(() => {
-      this.#soon = undefined
-      this.#judge()
-    }, Math.max(0, wait))
+    this.#soon = setTimeout(
+      () => {
+        this.#soon = undefined
+        this.#judge()
+      },
+      Math.max(0, wait),
+    )
   }
 
   /** Judges all hosts, and asks the kernels of those that are silent. */
