@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { composeReference } from './compose-reference.ts'
 import { createProgram } from './program.ts'
 import { commandReference, errorReference } from './reference.ts'
 
@@ -11,4 +12,8 @@ it('docs/commands.md is what the commands say (npm run docs)', () => {
 
 it('docs/errors.md is what the code says (npm run docs)', () => {
   expect(page('errors.md')).toBe(errorReference())
+})
+
+it('docs/compose.md is what decides the keys (npm run docs)', () => {
+  expect(page('compose.md')).toBe(composeReference())
 })

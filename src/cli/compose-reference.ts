@@ -1,0 +1,79 @@
+/** docs/compose.md: what becomes of every key of a Compose file, from the table that decides it. */
+import {
+  CONFIG_KEYS,
+  NETWORK_KEYS,
+  type Row,
+  SECRET_KEYS,
+  SERVICE_KEYS,
+  VOLUME_KEYS,
+} from '../stack/keys.ts'
+
+const FATE: Record<Row['fate'], string> = {
+  swarm: 'carried by Swarm',
+  muster: 'done by Muster',
+  client: 'resolved when the file is loaded',
+  none: 'no effect on a cluster',
+  refused: 'refused',
+}
+
+const HEAD = `# What becomes of a Compose file
+
+Made from the table that decides it by \`npm run docs\`. Nothing is ignored in silence: a key is carried,
+done by Muster, or refused with file, line and column. A refused key that only loses something may be
+left out on purpose: \`x-muster: { tolerate: [KEY] }\` or \`--tolerate KEY\`; it is then a note in the plan.
+
+## x-muster
+
+In a service:
+
+    x-muster:
+      http:                      # virtual hosts and paths, on a port that services share
+        - shop.example.com       # all of a host, on port 80
+        - { host: "*.example.com", path: /api, published: 80, target: 8080 }
+      ports:                     # how the edges treat a published port
+        "3306": { mode: tcp, proxy_protocol: true }
+        "8000": { mode: http }   # the same as app_protocol: http of the port
+      proxy_protocol: true       # for every published TCP port
+      tolerate: [devices]        # keys that may be without effect
+
+## Other than docker stack deploy
+
+- Published TCP ports are served by the edges, not by Swarm's routing mesh: the service stays without
+  \`EndpointSpec.Ports\`. \`mode: host\` and UDP ports stay Swarm's own.
+- Networks are attachable, so that the edges can join them.
+- Configs and secrets from files carry a hash of their content in their names, and are replaced when it
+  changes.
+- A restart waits 1 s, not 5 s, unless the file says otherwise (\`muster init --restart-delay\`).
+- An update that fails goes back by itself; a service that keeps nothing of its own starts the new task
+  before it stops the old one. \`update_config\` overrides both.
+- \`depends_on\` is kept.
+`
+
+/** docs/compose.md, whole. */
+export const composeReference = (): string => {
+  const parts: [string, Record<string, Row>][] = [
+    ['services', SERVICE_KEYS],
+    ['networks', NETWORK_KEYS],
+    ['volumes', VOLUME_KEYS],
+    ['configs', CONFIG_KEYS],
+    ['secrets', SECRET_KEYS],
+  ]
+  const tables = parts.map(
+    ([name, keys]) =>
+      `## ${name}\n\n| key | outcome | how, or why not |\n|---|---|---|\n${rows(keys, '').join('\n')}\n`,
+  )
+  return `${HEAD}\n${tables.join('\n')}`
+}
+
+const rows = (keys: Record<string, Row>, prefix: string): string[] =>
+  Object.entries(keys).flatMap(([key, row]) => [
+    line(`${prefix}${key}`, row),
+    ...rows(row.keys ?? {}, `${prefix}${key}.`),
+    ...rows(row.each ?? {}, `${prefix}${key}[].`),
+  ])
+
+const line = (key: string, row: Row): string => {
+  const outcome = row.when ? `${FATE[row.fate]} in some cases` : FATE[row.fate]
+  const words = [row.why, row.instead, row.api && `needs API ${row.api}`].filter(Boolean)
+  return `| \`${key}\` | ${outcome} | ${words.join('. ').replaceAll('|', '\\|')} |`
+}
