@@ -85,6 +85,10 @@ describe('up', () => {
     expect(stdout).toContain('stack shop (revision 1), 2 services')
     expect(stdout).toContain('Serving on every host: tcp :8080.')
     expect(exitCode).toBe(0)
+    for (const host of lab.hosts) {
+      const response = await fetch(`http://${lab.address(host)}:8080/hello/test`)
+      expect(await response.text()).toMatch(/^Hello test, I'm web\.[12] !\n$/)
+    }
     const rows = await json<{ service: string; serving: number; note: string }[]>('ps', 'shop')
     expect(rows.map((row) => [row.service, row.serving, row.note])).toEqual([
       ['shop_db', 1, ''],

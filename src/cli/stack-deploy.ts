@@ -59,7 +59,9 @@ export const runDeployment = async (
       result.outcome === 'failed' ? await evidenceFor(engine, result.failure, probe) : []
     const blocked = result.outcome === 'serving' ? await unpublished(edgePorts(plan)) : []
     const seconds = Math.round((systemClock.now() - started) / 1000)
-    process.stdout.write(`${summaryLines(plan, result, { seconds, evidence }).join('\n')}\n`)
+    for (const line of summaryLines(plan, result, { seconds, evidence })) {
+      process.stdout.write(`${line}\n`)
+    }
     if (blocked.length > 0) {
       throw new MusterError('DEPLOY_FAILED', `Everything runs, but ${blocked.join('; ')}.`, {
         hint: 'Free the port on this host, or publish another one; muster status shows it too.',
@@ -89,6 +91,7 @@ export const summaryLines = (
     case 'serving':
       return [`${addresses(plan)}  ${about.seconds}s`]
     case 'detached':
+      if (plan.operations.length === 0) return []
       return [`${stack} revision ${result.revision} is on its way. How it goes: muster ps ${stack}`]
     case 'interrupted':
       return [
@@ -117,6 +120,12 @@ const failureLines = (
       return [
         `${stack}  revision ${revision} failed, rolled back to revision ${rollback.to}: everything serves as before`,
         ...what,
+      ]
+    case 'going':
+      return [
+        `${stack}  revision ${revision} failed, it is going back to revision ${rollback.to}`,
+        ...what,
+        `  How it goes: muster ps ${stack}`,
       ]
     case 'failed':
       return [

@@ -427,6 +427,29 @@ services:
     expect(await bench.running()).toEqual(['shop_web web:2'])
   })
 
+  test('restart with a dependency that says so', async () => {
+    await using bench = await Bench.start()
+    const yaml = (db: string) =>
+      `services: { web: { image: w, depends_on: { db: { condition: service_started, restart: true } } }, db: { image: "db:${db}" } }`
+    const going = bench.apply(await bench.planned(yaml('1')))
+    await bench.swarm.advance(3000)
+    await release(bench)
+    await bench.drive(going)
+    const before = await bench.engine.listTasks({ service: ['shop_web'] })
+    const wanted = await bench.planned(yaml('2'))
+    expect(wanted.operations).toMatchObject([
+      { kind: 'update-service', changes: ['restarts because shop_db changes'], restarts: 1 },
+      { kind: 'update-service', changes: ['image db:1 -> db:2'] },
+    ])
+    expect(await bench.apply(wanted)).toMatchObject({ outcome: 'serving' })
+    const after = await bench.engine.listTasks({
+      service: ['shop_web'],
+      'desired-state': ['running'],
+    })
+    expect(after.map((each) => each.ID)).not.toEqual(before.map((each) => each.ID))
+    expect((await bench.planned(yaml('2'))).operations).toEqual([])
+  })
+
   test('a migration that fails stops the deployment before the service is touched', async () => {
     await using bench = await Bench.start()
     bench.swarm.behave('migrate:1', { exit: { afterMs: 100, code: 0 } })

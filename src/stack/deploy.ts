@@ -1,22 +1,17 @@
 import { type Clock, LABEL, MusterError } from '../base/index.ts'
 import type { Engine, Filters } from '../engine/index.ts'
 import { applyAll, phases } from './apply.ts'
+import { cleanUp } from './clean-up.ts'
+import { targetsOf } from './targets.ts'
 import { converge, type ConvergeResult, type Readiness, type Target } from './converge.ts'
-import { type Current, readCurrent, stackRevisions } from './current.ts'
-import { isJob } from './deploy-spec.ts'
+import { type Current, readCurrent } from './current.ts'
 import type { SettledStack } from './desired.ts'
 import type { Diagnosis } from './diagnose.ts'
-import { execute, executeContext, type ExecuteContext, ignoreMissing } from './execute.ts'
+import { execute, executeContext, type ExecuteContext } from './execute.ts'
 import type { Operation } from './operations.ts'
 import { plan, type Plan } from './plan.ts'
 import type { ServiceProgress } from './progress.ts'
-import {
-  deployedRevision,
-  leftovers,
-  markRevision,
-  type Revision,
-  revisionConfig,
-} from './revisions.ts'
+import { deployedRevision, markRevision, type Revision, revisionConfig } from './revisions.ts'
 
 export interface DeployOptions {
   engine: Engine
@@ -61,11 +56,12 @@ export type DeployResult =
 /**
  * - `none`: there was nothing to go back to, or the user wants failed updates to stay
  * - `done`: everything serves as in that revision
+ * - `going`: it is on its way, somebody stopped waiting
  * - `failed`: that did not work either
  */
 export type RollbackResult =
   | { kind: 'none'; why: 'first' | 'kept' | 'nothing-changed' }
-  | { kind: 'done'; to: number }
+  | { kind: 'done' | 'going'; to: number }
   | { kind: 'failed'; to: number; failure: Failure }
 
 /**
@@ -175,8 +171,11 @@ const carryOut = async (wanted: Plan, options: Carrying): Promise<Ended> => {
     for (const operation of late) {
       // Networks come last, and only when the tasks have left them.
       if (detach && operation.kind === 'remove-network') continue
-      await execute(operation, context)
-      events.onDone(operation)
+      if (operation.kind === 'remove-network') await tidy(operation, options)
+      else {
+        await execute(operation, context)
+        events.onDone(operation)
+      }
     }
     return { outcome: detach ? 'detached' : 'serving' }
   } catch (error) {
@@ -184,6 +183,17 @@ const carryOut = async (wanted: Plan, options: Carrying): Promise<Ended> => {
     if (!(error instanceof MusterError) || error.code !== 'ENGINE_REFUSED') throw error
     const failure = { sentence: error.message, advice: error.hint ?? '', diagnosis: undefined }
     return { outcome: 'failed', failure }
+  }
+}
+
+/** A network that somebody still uses is no reason to fail: everything serves without it. */
+const tidy = async (operation: Operation, { context, events }: Carrying): Promise<void> => {
+  try {
+    await execute(operation, context)
+    events.onDone(operation)
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    events.onWarning(`${error.message} The next muster up tries again.`)
   }
 }
 
@@ -201,20 +211,6 @@ const waitFor = (
     readiness: options.readiness,
     onProgress: options.events.onProgress,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
-  })
-
-/** Every service of the stack, with what the plan does to it. */
-export const targetsOf = (wanted: Plan): Target[] =>
-  wanted.settled.services.map((service) => {
-    const operation = wanted.operations.find(
-      (each) => 'service' in each && each.service.name === service.name,
-    )
-    return {
-      name: service.name,
-      touched: operation !== undefined,
-      expectsUpdate:
-        operation?.kind === 'update-service' && operation.restarts > 0 && !isJob(service.spec.Mode),
-    }
   })
 
 const awaitedBy = (wave: readonly Operation[]): Set<string> =>
@@ -259,18 +255,44 @@ const goBack = async (
   if (previous === undefined) return { kind: 'none', why: 'first' }
   if (keepsFailures(failure, wanted)) return { kind: 'none', why: 'kept' }
   const { engine } = options
-  options.events.onRollback(failure, previous.number)
-  const current = await readCurrent(engine, wanted.stack)
-  const back = plan(previous.settled, current)
-  const context = executeContext(options, current)
-  const before = await taskIds(engine, wanted.stack)
-  const { signal: _, ...rest } = options
-  const ended = await carryOut(back, { ...rest, detach: false, current, context, before })
-  if (ended.outcome === 'failed') {
-    return { kind: 'failed', to: previous.number, failure: ended.failure }
+  const to = previous.number
+  options.events.onRollback(failure, to)
+  const ended = await restore(previous, wanted.stack, options)
+  switch (ended.outcome) {
+    case 'failed':
+      return { kind: 'failed', to, failure: ended.failure }
+    case 'interrupted':
+      return { kind: 'going', to }
+    case 'serving':
+    case 'detached':
+      await cleanUp(engine, wanted.stack)
+      return { kind: 'done', to }
   }
-  await cleanUp(engine, wanted.stack)
-  return { kind: 'done', to: previous.number }
+}
+
+/** Swarm takes failed services back by itself, and may do so between our look and our update. */
+const RESTORE_ATTEMPTS = 5
+
+const restore = async (
+  previous: Revision,
+  stack: string,
+  options: DeployOptions,
+): Promise<Ended> => {
+  const { engine } = options
+  for (let attempt = 1; ; attempt++) {
+    const current = await readCurrent(engine, stack)
+    const context = executeContext(options, current)
+    const before = await taskIds(engine, stack)
+    try {
+      const back = plan(previous.settled, current)
+      return await carryOut(back, { ...options, detach: false, current, context, before })
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error
+      if (error.code === 'CONFLICT' && attempt < RESTORE_ATTEMPTS) continue
+      const failure = { sentence: error.message, advice: error.hint ?? '', diagnosis: undefined }
+      return { outcome: 'failed', failure }
+    }
+  }
 }
 
 /** The user asked that a failed update of this service stays as it is. */
@@ -297,37 +319,4 @@ const finish = async (
   if (known?.state !== 'deployed') await markRevision(engine, recorded.id, 'deployed')
   for (const each of newer) await markRevision(engine, each.id, 'undone')
   await cleanUp(engine, stack)
-}
-
-/** Removes revisions beyond the newest ten and the files that nothing refers to. */
-export const cleanUp = async (engine: Engine, stack: string): Promise<void> => {
-  const [configs, secrets, services] = await Promise.all([
-    engine.listConfigs(),
-    engine.listSecrets(),
-    engine.listServices(),
-  ])
-  const used = new Set(
-    services.flatMap((each) => {
-      const container = each.Spec.TaskTemplate?.ContainerSpec
-      return [
-        ...(container?.Configs ?? []).map((file) => `config ${file.ConfigName}`),
-        ...(container?.Secrets ?? []).map((file) => `secret ${file.SecretName}`),
-      ]
-    }),
-  )
-  const revisions = stackRevisions(configs, stack)
-  const rest = leftovers({ stack, revisions, configs, secrets, used })
-  const stillUsed = async (removal: Promise<void>) => {
-    try {
-      await ignoreMissing(removal)
-    } catch (error) {
-      // A task that is still stopping holds it; the next deployment clears it away.
-      if (!(error instanceof MusterError) || error.code !== 'ENGINE_REFUSED') throw error
-    }
-  }
-  await Promise.all([
-    ...rest.revisions.map((each) => stillUsed(engine.removeConfig(each.id))),
-    ...rest.configs.map((id) => stillUsed(engine.removeConfig(id))),
-    ...rest.secrets.map((id) => stillUsed(engine.removeSecret(id))),
-  ])
 }

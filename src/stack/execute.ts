@@ -5,7 +5,7 @@ import type { Current } from './current.ts'
 import { type Dependency, HOLD_CONSTRAINT } from '../leader/index.ts'
 import type { DesiredFile, SettledService, SwarmServiceSpec } from './desired.ts'
 import type { Operation, UpdateService } from './operations.ts'
-import { baseName } from './plan.ts'
+import { baseName } from './files.ts'
 
 /** What operations need to execute themselves. Ids are added as things are made. */
 export interface ExecuteContext {

@@ -131,3 +131,6 @@ const digest = (parts: unknown): string =>
 /** `NAME_HASH`, cut to what the engine takes. */
 export const hashedName = (name: string, hash: string): string =>
   `${name.slice(0, MAX_NAME - HASH_LENGTH - 1)}_${hash.slice(0, HASH_LENGTH)}`
+
+/** A hashed name without its hash. */
+export const baseName = (name: string): string => name.replace(/_[0-9a-f]{12}$/, '')

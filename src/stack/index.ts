@@ -10,14 +10,12 @@ export * from './operations.ts'
 export { describe, planText, summary, type PlanLine } from './words.ts'
 export {
   deploy,
-  cleanUp,
   type DeployEvents,
   type DeployOptions,
   type DeployResult,
   type Failure,
   type RollbackResult,
   stackFilter,
-  targetsOf,
 } from './deploy.ts'
 export {
   deployedRevision,

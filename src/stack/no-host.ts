@@ -91,13 +91,18 @@ const explainResources = (name: string, service: Service, cluster: Cluster): NoH
       }))
       .sort((a, b) => b.free - a.free)[0]
     if (free === undefined || free.free >= asked) continue
+    const sideBySide = service.Spec.UpdateConfig?.Order === 'start-first'
+    const order = sideBySide && service.UpdateStatus?.State === 'updating' ? ORDER : ''
     return {
       sentence: `${name} has no host: it reserves ${show(asked)} and the most that is free is ${show(Math.max(0, free.free))}, on ${free.host}.`,
-      advice: `Free some (muster node ls shows what is reserved), lower deploy.resources.reservations.${label}, or join a host.`,
+      advice: `Free some (muster node ls shows what is reserved), lower deploy.resources.reservations.${label}, or join a host.${order}`,
     }
   }
   return undefined
 }
+
+const ORDER =
+  ' An update that stops the old task first (update_config.order: stop-first) needs less.'
 
 const reserved = (node: Node, field: 'MemoryBytes' | 'NanoCPUs', tasks: readonly Task[]): number =>
   tasks

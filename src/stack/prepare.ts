@@ -3,8 +3,9 @@ import type { Engine } from '../engine/index.ts'
 import type { Problem } from './check.ts'
 import { type Current, readCurrent } from './current.ts'
 import { resolveDigests } from './digests.ts'
-import { readFileContents } from './files.ts'
-import { baseName, plan, type Plan, planRefusals, type Refusal } from './plan.ts'
+import { baseName, readFileContents } from './files.ts'
+import { plan, type Plan } from './plan.ts'
+import { planRefusals, type Refusal } from './refusals.ts'
 import { readRegistryAuth } from './registry-auth.ts'
 import { imagesToPin, settle } from './settle.ts'
 import { toDesired } from './specs.ts'
@@ -70,6 +71,12 @@ export const prepare = async (
         locate(stack, { path: pathOf(stack, each), message: each.message, hint: each.hint }),
       ),
     }
+  }
+  const newest = current.revisions.at(-1)
+  if (newest?.state === 'deploying') {
+    notes.push(
+      `revision ${newest.number} is being deployed by somebody else, or whoever did it stopped waiting.`,
+    )
   }
   return { plan: plan(settled, current, notes), current, registryAuth }
 }

@@ -130,10 +130,18 @@ const desiredService = (
           },
         }),
   }
+  const name = fullName(stack, key)
+  if (name.length > MAX_NAME) {
+    problems.push({
+      path: ['services', key],
+      message: `the service would be called ${name}; Swarm takes names of at most ${MAX_NAME} characters.`,
+      hint: 'Give the stack a shorter name (-n), or the service.',
+    })
+  }
   const endpointMode = service.deploy?.endpoint_mode
   return {
     key,
-    name: fullName(stack, key),
+    name,
     image: image.written,
     pin: service.pull_policy !== 'never',
     ports: ports.edge,
@@ -143,7 +151,7 @@ const desiredService = (
       .filter(([name, each]) => each.restart === true && stack.services[name] !== undefined)
       .map(([name]) => fullName(stack, name)),
     spec: {
-      Name: fullName(stack, key),
+      Name: name,
       Labels: { ...labels, [LABEL.stack]: stack.name, [LABEL.image]: image.written },
       TaskTemplate: template,
       Mode: mode,
@@ -155,6 +163,9 @@ const desiredService = (
     },
   }
 }
+
+/** The name of a service is a DNS label. */
+const MAX_NAME = 63
 
 const fullName = (stack: Stack, key: string): string => `${stack.name}_${key}`
 

@@ -17,11 +17,23 @@ export const hasFailed = (task: Task): boolean =>
  * What decides whether Swarm would replace a task: everything but where it may run. Tasks and
  * services give back the same template with different defaults in it.
  */
-const replacing = (template: TaskSpec | undefined): string => {
-  const spec = { Name: '', TaskTemplate: template ?? {} }
+const replacing = (template: TaskSpec = NO_TEMPLATE): string => {
+  const known = seen.get(template)
+  if (known !== undefined) return known
+  const text = describeTemplate(template)
+  seen.set(template, text)
+  return text
+}
+
+const NO_TEMPLATE: TaskSpec = {}
+/** One service is compared with each of its tasks. */
+const seen = new WeakMap<TaskSpec, string>()
+
+const describeTemplate = (template: TaskSpec): string => {
+  const spec = { Name: '', TaskTemplate: template }
   const { TaskTemplate: plain = {} } = canonicalSpec(spec, { networks: NO_NAMES })
   const { Placement: _, ...rest } = plain as { Placement?: unknown }
-  return `${template?.ForceUpdate ?? 0} ${JSON.stringify(rest)}`
+  return `${template.ForceUpdate ?? 0} ${JSON.stringify(rest)}`
 }
 
 const NO_NAMES: ReadonlyMap<string, string> = new Map()

@@ -1,5 +1,6 @@
 import type { Operation } from './operations.ts'
-import { baseName, type Plan, shortName } from './plan.ts'
+import { baseName } from './files.ts'
+import { type Plan, shortName } from './plan.ts'
 
 /** One line of a plan: a sign, who, what, and what it does to tasks. */
 export interface PlanLine {
