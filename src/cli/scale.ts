@@ -80,7 +80,7 @@ const wait = async (
       return
     case 'failed': {
       const { sentence, advice } = result.diagnosis
-      throw failureError({ sentence, advice, diagnosis: result.diagnosis })
+      throw failureError({ sentence, advice })
     }
     case 'timeout': {
       const names = result.waiting.map((each) => keyOf(each.service)).join(', ')
@@ -88,7 +88,6 @@ const wait = async (
       throw failureError({
         sentence: `Waited ${what.timeoutMs / 1000} s for ${names}. ${first?.diagnosis?.sentence ?? ''}`,
         advice: first?.diagnosis?.advice || 'Give it longer with --timeout.',
-        diagnosis: undefined,
       })
     }
   }

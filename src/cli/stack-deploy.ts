@@ -44,6 +44,8 @@ export const runDeployment = async (
       detach: options.detach,
       ...(options.again === undefined ? {} : { again: options.again }),
       signal: stop.signal,
+      collectEvidence: (diagnosis) =>
+        collectEvidence(engine, diagnosis, probe.outputFor(diagnosis.task)),
       events: {
         onDone: view.onDone,
         onWarning: view.onWarning,
@@ -55,11 +57,9 @@ export const runDeployment = async (
       },
     })
     view.end()
-    const evidence =
-      result.outcome === 'failed' ? await evidenceFor(engine, result.failure, probe) : []
     const blocked = result.outcome === 'serving' ? await unpublished(edgePorts(plan)) : []
     const seconds = Math.round((systemClock.now() - started) / 1000)
-    for (const line of summaryLines(plan, result, { seconds, evidence })) {
+    for (const line of summaryLines(plan, result, seconds)) {
       process.stdout.write(`${line}\n`)
     }
     if (blocked.length > 0) {
@@ -75,21 +75,12 @@ export const runDeployment = async (
   }
 }
 
-const evidenceFor = (engine: Engine, failure: Failure, probe: HealthProbe): Promise<string[]> =>
-  failure.diagnosis === undefined
-    ? Promise.resolve([])
-    : collectEvidence(engine, failure.diagnosis, probe.outputFor(failure.diagnosis.task))
-
 /** How it ended, in words. The last line of a failure says what to do. */
-export const summaryLines = (
-  plan: Plan,
-  result: DeployResult,
-  about: { seconds: number; evidence: readonly string[] },
-): string[] => {
+export const summaryLines = (plan: Plan, result: DeployResult, seconds: number): string[] => {
   const { stack } = plan
   switch (result.outcome) {
     case 'serving':
-      return [`${addresses(plan)}  ${about.seconds}s`]
+      return [`${addresses(plan)}  ${seconds}s`]
     case 'detached':
       if (plan.operations.length === 0) return []
       return [`${stack} revision ${result.revision} is on its way. How it goes: muster ps ${stack}`]
@@ -98,21 +89,20 @@ export const summaryLines = (
         `Stopped waiting; the deployment of ${stack} goes on. How it goes: muster ps ${stack}, muster up again to wait.`,
       ]
     case 'failed':
-      return failureLines(plan, result, about.evidence)
+      return failureLines(plan, result)
   }
 }
 
 const failureLines = (
   plan: Plan,
   result: Extract<DeployResult, { outcome: 'failed' }>,
-  evidence: readonly string[],
 ): string[] => {
   const { failure, rollback, revision } = result
   const { stack } = plan
   const what = [
     '',
     `  ${failure.sentence}`,
-    ...evidence.map((line) => `  ${line}`),
+    ...failure.evidence.map((line) => `  ${line}`),
     ...(failure.advice === '' ? [] : [`  ${failure.advice}`]),
   ]
   switch (rollback.kind) {
@@ -178,5 +168,5 @@ const addresses = (plan: Plan): string => {
 }
 
 /** An error of a command that waited and was told why it waits in vain. */
-export const failureError = (failure: Failure): MusterError =>
+export const failureError = (failure: Pick<Failure, 'sentence' | 'advice'>): MusterError =>
   new MusterError('DEPLOY_FAILED', failure.sentence, { hint: failure.advice })

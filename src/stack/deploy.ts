@@ -25,6 +25,8 @@ export interface DeployOptions {
   detach: boolean
   /** An older revision that is deployed again; without it a new one is written down. */
   again?: Revision
+  /** Lines that show what a diagnosis says; asked before a rollback takes them away. */
+  collectEvidence: (diagnosis: Diagnosis) => Promise<string[]>
   /** Stops waiting; the deployment goes on. */
   signal?: AbortSignal
   events: DeployEvents
@@ -44,8 +46,9 @@ export interface Failure {
   /** Sentences, the first says it all. */
   sentence: string
   advice: string
-  /** Where to look for evidence. */
   diagnosis: Diagnosis | undefined
+  /** What the container and its health check said. */
+  evidence: string[]
 }
 
 export type DeployResult =
@@ -85,7 +88,9 @@ export const deploy = async (wanted: Plan, options: DeployOptions): Promise<Depl
     case 'interrupted':
       return { outcome: ended.outcome, revision }
     case 'failed': {
-      const { failure } = ended
+      const { diagnosis } = ended.failure
+      const evidence = diagnosis === undefined ? [] : await options.collectEvidence(diagnosis)
+      const failure = { ...ended.failure, evidence }
       if (nothing) {
         const rollback = { kind: 'none', why: 'nothing-changed' } as const
         return { outcome: 'failed', revision, failure, rollback }
@@ -181,7 +186,12 @@ const carryOut = async (wanted: Plan, options: Carrying): Promise<Ended> => {
   } catch (error) {
     // A conflict means that somebody else decides about this stack now: hands off.
     if (!(error instanceof MusterError) || error.code !== 'ENGINE_REFUSED') throw error
-    const failure = { sentence: error.message, advice: error.hint ?? '', diagnosis: undefined }
+    const failure = {
+      sentence: error.message,
+      advice: error.hint ?? '',
+      diagnosis: undefined,
+      evidence: [],
+    }
     return { outcome: 'failed', failure }
   }
 }
@@ -227,7 +237,12 @@ const endOf = (result: ConvergeResult, timeoutMs: number): Ended => {
       const { diagnosis } = result
       return {
         outcome: 'failed',
-        failure: { sentence: diagnosis.sentence, advice: diagnosis.advice, diagnosis },
+        failure: {
+          sentence: diagnosis.sentence,
+          advice: diagnosis.advice,
+          diagnosis,
+          evidence: [],
+        },
       }
     }
     case 'timeout': {
@@ -241,6 +256,7 @@ const endOf = (result: ConvergeResult, timeoutMs: number): Ended => {
             `Waited ${Math.round(timeoutMs / 1000)} s for ${names}. ${diagnosis?.sentence ?? ''}`.trim(),
           advice: diagnosis?.advice || 'Give it longer with --timeout.',
           diagnosis,
+          evidence: [],
         },
       }
     }
@@ -289,7 +305,12 @@ const restore = async (
     } catch (error) {
       if (!(error instanceof MusterError)) throw error
       if (error.code === 'CONFLICT' && attempt < RESTORE_ATTEMPTS) continue
-      const failure = { sentence: error.message, advice: error.hint ?? '', diagnosis: undefined }
+      const failure = {
+        sentence: error.message,
+        advice: error.hint ?? '',
+        diagnosis: undefined,
+        evidence: [],
+      }
       return { outcome: 'failed', failure }
     }
   }
