@@ -145,8 +145,20 @@ function replacement(
 
 async function leaderOf(lab: Lab): Promise<string> {
   await using engine = engineOf(lab, lab.hosts[0] ?? '')
-  const nodes = await engine.listNodes({ role: ['manager'] })
-  return nodes.find((node) => node.ManagerStatus?.Leader)?.Description?.Hostname ?? ''
+  return until(
+    'a leader',
+    async () => {
+      try {
+        const nodes = await engine.listNodes({ role: ['manager'] })
+        return nodes.find((node) => node.ManagerStatus?.Leader)?.Description?.Hostname
+      } catch (error) {
+        // A host that has just come back may need an election before it can answer.
+        if (error instanceof MusterError) return undefined
+        throw error
+      }
+    },
+    { timeoutMs: 120_000, intervalMs: 200 },
+  )
 }
 
 async function untilHealthy(lab: Lab, engine: Engine): Promise<void> {
