@@ -119,6 +119,11 @@ async function spread(scene: Scene): Promise<void> {
     await scene.scale(REPLICAS)
   }
   await untilRunning(engine, service, REPLICAS)
+  // Swarm avoids a host for some minutes after several tasks of a service failed there.
+  const victim = (await engine.listNodes()).find((n) => n.Description?.Hostname === scene.victim)
+  if (!(await perHost()).has(victim?.ID ?? '')) {
+    throw new Error(`No replica of ${service} is on ${scene.victim}: the fault would meet nothing.`)
+  }
 }
 
 /** Waits until all replicas run on other hosts than the lost one; milliseconds since the fault. */
