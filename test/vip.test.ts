@@ -264,7 +264,6 @@ describe('virtual IPs in real network namespaces', () => {
       'nft',
       'add table ip early; add chain ip early out { type nat hook output priority -100; }',
     )
-    const began = Date.now()
     await using udp = a.client('udp', VIP, '9091')
     await using tcp = a.client('wait', VIP, '9090')
     await new Promise((resolve) => setTimeout(resolve, 200))
@@ -273,11 +272,10 @@ describe('virtual IPs in real network namespaces', () => {
     const answers: { name: string; at: number }[] = []
     while (!answers.some(({ name }) => name === 'c')) answers.push(await udp.next())
     expect((answers.at(-1)?.at ?? 0) - at).toBeLessThan(1500 * patience())
-    // The second SYN leaves one second after the first. The third is too late: the kernel has by then
-    // found that nobody has the address. On a crowded machine the rules may miss the second.
-    if (at - began < 900) {
-      expect(await tcp.next()).toMatchObject({ event: 'connected', name: 'c' })
-    }
+    // Its next SYN may find the rules, or the kernel may find first that nobody had the address: then
+    // the client is told. It must not be left waiting.
+    const tcpEnd = await tcp.next()
+    expect(['connected', 'ended']).toContain(tcpEnd.event)
   })
 
   it('survive a container that ends meanwhile, and find one that starts', async () => {
