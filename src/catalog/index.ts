@@ -1,4 +1,5 @@
 export * from './model.ts'
+export * from './clusters.ts'
 export * from './serving.ts'
 export * from './by-service.ts'
 export { CorruptMessage, type Decode, fromJson } from './decode.ts'

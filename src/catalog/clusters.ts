@@ -1,0 +1,157 @@
+/**
+ * Clustered services: what their agents see of each member, and the ledger that the leader keeps.
+ * Plain values. Reports are written only by the agent of the member's host, ledgers only by the
+ * leader.
+ */
+import type { HostId, NetworkId } from './model.ts'
+
+/** Full Swarm name of the clustered service: `shop_db`. */
+export type ClusterName = string
+/** Full Swarm name of one member's service: `shop_db-1`. Numbers are never used twice. */
+export type MemberId = string
+
+/** How far a copy of the data is. Positions compare only within one history. */
+export interface Position {
+  /** Identity of the history: Galera's state UUID, etcd's cluster id. */
+  history: string
+  /** Decimal, of any size; compared as integers. */
+  sequence: string
+}
+
+/**
+ * - `none`: there is no data folder
+ * - `empty`: a folder without a member's data
+ * - `good`: data of this member of this cluster
+ * - `foreign`: data of something else, or of another cluster, or a copy put back from elsewhere
+ * - `damaged`: a transfer or restore into it was cut off, or its own recovery fails
+ * - `unknown`: not looked at yet
+ */
+export const DATA_STATES = ['none', 'empty', 'good', 'foreign', 'damaged', 'unknown'] as const
+export type DataState = (typeof DATA_STATES)[number]
+
+/**
+ * - `rest`: no process of it runs, and none will start but by a decision of the reported epoch or later
+ * - `gate`: a container of it waits for permission to start
+ * - `running`: its process was let through the gate and has not ended
+ */
+export const PROCESS_STATES = ['rest', 'gate', 'running'] as const
+export type ProcessState = (typeof PROCESS_STATES)[number]
+
+/**
+ * - `outside`: not in the primary component; refuses queries
+ * - `joining`: receives state
+ * - `donor`: gives state to another; may lag
+ * - `ready`: in the primary component and up to date
+ */
+export const MEMBER_ROLES = ['outside', 'joining', 'donor', 'ready'] as const
+export type MemberRole = (typeof MEMBER_ROLES)[number]
+
+/** What a running member says of itself. */
+export interface MemberStatus {
+  role: MemberRole
+  /** Members that it counts in its component. */
+  size: number
+  /** Identity of that component as it names it; null if it is in none. */
+  component: string | null
+  /** It leads (etcd); null where the software has no leader of its own. */
+  leads: boolean | null
+}
+
+/** One member as the agent of its host sees it. */
+export interface MemberReport {
+  id: MemberId
+  cluster: ClusterName
+  host: HostId
+  /** Identity of its data folder, made with it; null when there is none. */
+  volume: string | null
+  data: DataState
+  process: ProcessState
+  /** Newest epoch of the ledger that this agent obeys: it acts on no older decision any more. */
+  epoch: number
+  /** At rest or at the gate: as recovered from the data. Running: the newest known. */
+  position: Position | null
+  /** The position was recovered from data at rest, in the reported epoch. */
+  recovered: boolean
+  /** Its last process ended in an orderly way. */
+  clean: boolean
+  /** Highest epoch in which this folder's data was the first of its cluster and became primary; 0 for never. Durable. */
+  founded: number
+  status: MemberStatus | null
+  /** Takes traffic: ready, its causal probe has passed, and its clock shows no gap. */
+  ready: boolean
+  container: string | null
+  /** IPv4 of the container on each overlay network. */
+  addresses: Record<NetworkId, string>
+  /** Why it waits, is refused, or fails; for people. */
+  problem: string | null
+}
+
+/**
+ * - `new`: never formed
+ * - `forming`: its first members have a grant to form it
+ * - `formed`: has been formed; members join what runs
+ * - `recovering`: nothing of it runs as primary; positions are collected, then one member has a grant
+ * - `held`: cannot be decided safely; a person decides
+ */
+export const PHASES = ['new', 'forming', 'formed', 'recovering', 'held'] as const
+export type Phase = (typeof PHASES)[number]
+
+/** The right to be the first. Valid for one epoch and exactly these data folders. */
+export interface Grant {
+  /** Folder identity by member; one member, or all first members of software that forms by vote. */
+  members: Record<MemberId, string>
+  /** What the winner must have recovered; null when the cluster is new. */
+  position: Position | null
+}
+
+export interface LedgerMember {
+  host: HostId
+  /** Identity of the folder that it has joined with; null before it has joined. */
+  volume: string | null
+  /** Chosen to leave; it is stopped, taken out, then forgotten. */
+  leaving: boolean
+}
+
+/** The record of one clustered service. Kept in Raft; every change is a compare-and-swap. */
+export interface Ledger {
+  cluster: ClusterName
+  /** Random, made once. Part of what the replicas call their cluster. */
+  uid: string
+  recipe: string
+  phase: Phase
+  /** Grows with every decision about who may be first. */
+  epoch: number
+  grant: Grant | null
+  members: Record<MemberId, LedgerMember>
+  /** Number of the next new member. */
+  next: number
+  /** Members of the primary component, as last seen. */
+  view: MemberId[]
+  /** The newest position ever seen in the primary component. */
+  highWater: (Position & { at: number }) | null
+  /** Who takes writes. */
+  writer: MemberId | null
+  /** The last time that all were stopped on purpose, one after another; null after any later start. */
+  cleanStop: { at: number; last: MemberId } | null
+  held: Hold | null
+}
+
+/** Why a person must decide, with what is known of each copy. */
+export interface Hold {
+  /** Milliseconds since 1970. */
+  at: number
+  reason: string
+  copies: {
+    member: MemberId
+    host: HostId
+    data: DataState | 'unheard'
+    position: Position | null
+  }[]
+}
+
+/** A clustered service as the managers tell it. */
+export interface Cluster {
+  /** Its name. */
+  id: ClusterName
+  ledger: Ledger
+}

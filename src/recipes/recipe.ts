@@ -1,0 +1,145 @@
+/**
+ * What Muster knows about clustering one kind of software. A recipe answers questions, renders
+ * files and names commands. It decides nothing, and knows nothing of Docker.
+ */
+import type { MemberId, MemberStatus, Position } from '../catalog/index.ts'
+
+/** How a cluster of it behaves, for the platform's decisions. */
+export interface Topology {
+  /** Fewest members that form it. */
+  minimum: number
+  /** Members when the file does not say. */
+  usual: number
+  /**
+   * Who is first when it is formed: `one`, which the others join, or `all`, which form it by vote.
+   */
+  forms: 'one' | 'all'
+  /**
+   * After all have stopped: `elect` the member with the newest data to be first, or each starts by
+   * `itself` with its own data and they vote.
+   */
+  recovers: 'elect' | 'itself'
+  /** One of the members takes the writes, chosen by the platform. */
+  writer: boolean
+  /** Members in a hurry: join one after another (`true`) or all at once. */
+  joinsOneByOne: boolean
+}
+
+/** A member as others see it. */
+export interface Peer {
+  id: MemberId
+  /** Name that resolves to it, and to it alone, on the stack's network. */
+  name: string
+  /** Its present IPv4 address there; null while it has none. */
+  address: string | null
+  ready: boolean
+}
+
+/** How a member was let through the gate. */
+export type Start =
+  /** Form the cluster, with an empty folder. `with`: all who form it together. */
+  | { kind: 'form'; with: MemberId[] }
+  /** Be the first of a cluster that exists, with the data at hand. */
+  | { kind: 'first'; position: Position }
+  /** Join what runs. `position` null: with an empty folder. */
+  | { kind: 'join'; position: Position | null }
+  /** Start with one's own data and vote. */
+  | { kind: 'rejoin'; position: Position | null }
+
+export interface Situation {
+  cluster: string
+  /** Of the ledger. */
+  uid: string
+  epoch: number
+  self: MemberId
+  /** Own address on the stack's network: known only inside the container, so files may say $MUSTER_ADDRESS. */
+  peers: Peer[]
+  /** Who may give state to a joining member, best first. */
+  donors: MemberId[]
+  writer: MemberId | null
+  /** `x-muster: {recipe: {...}}` without the name, checked by `options`. */
+  options: Record<string, unknown>
+  start: Start
+}
+
+/** A file in the member's run folder, which is mounted read-only at /muster in its container. */
+export interface RenderedFile {
+  /** Relative: `my.cnf`. */
+  path: string
+  content: string
+  /** Octal, default 0o644. */
+  mode?: number
+}
+
+/** A command, and how what it printed is read. Null: it could not tell. */
+export interface Question<T> {
+  command: string[]
+  timeoutMs: number
+  read: (answer: { exit: number; stdout: string; stderr: string }) => T | null
+}
+
+/** What the data at rest says, as recovered by the software itself. */
+export interface Recovered {
+  /** Null: no data of a cluster, e.g. freshly initialised and never joined. */
+  position: Position | null
+  clean: boolean
+  /** The data cannot be used as it is (a transfer into it was cut off, recovery failed). */
+  damaged: string | null
+}
+
+/** A program that stays in the member's container and answers whenever it is asked. */
+export interface Session {
+  command: string[]
+  /** What is written to its input to ask once. `mark` is a word that the answer must end with. */
+  ask: (mark: string) => string
+  /** Answer without the line of the mark. Null: it could not tell. */
+  read: (
+    answer: string,
+  ) => { status: MemberStatus; position: Position | null; causal: boolean } | null
+  everyMs: number
+  timeoutMs: number
+}
+
+/** What a member's container gets beside what the user's service says. */
+export interface ContainerParts {
+  /** Null: the image's own. */
+  entrypoint: string[] | null
+  command: string[] | null
+  env: Record<string, string>
+  user: string | null
+  stopGraceMs: number
+  stopSignal: string | null
+}
+
+export interface Recipe {
+  name: string
+  /** Names of images that it is for, without registry and tag: `mariadb`, `library/mariadb`. */
+  images: string[]
+  topology: Topology
+  /** Where the image keeps its data. */
+  data: string
+  /** Generated once per cluster as Swarm secrets, mounted at /run/secrets/NAME. Random bytes before base64url. */
+  secrets: { name: string; bytes: number }[]
+  /** Checks the recipe's options in the file; throws MusterError for people. */
+  options: (given: Record<string, unknown>) => Record<string, unknown>
+  container: (options: Record<string, unknown>) => ContainerParts
+  /** Quick look at the folder's names: is there a member's data in it? */
+  holdsData: (names: readonly string[]) => boolean
+  /** Run in a helper container of the member's image, no network, the data folder at `data`. */
+  recover: Question<Recovered> | null
+  render: (situation: Situation) => RenderedFile[]
+  session: Session
+  verbs: {
+    /** Running members that are in no primary component become one; only with a grant. */
+    promote?: () => string[]
+    /** Before it takes writes; after another takes them. */
+    writable?: (on: boolean) => string[]
+    /** Run in a ready member: before `member` starts, and after it is gone for good. */
+    add?: (member: Peer) => string[]
+    remove?: (member: Peer) => string[]
+    /** Run in a ready member after `member` has caught up. */
+    settle?: (member: Peer) => string[]
+  }
+  /** Ports of the software: `any` ready member, or the `writer`. */
+  ports: { port: number; to: 'any' | 'writer' }[]
+}
