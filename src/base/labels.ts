@@ -15,6 +15,16 @@ export const LABEL = {
   after: 'muster.after',
   /** Service held back by `muster.after`: the replicas it gets when released. */
   replicas: 'muster.replicas',
+  /** Service that is the head of a clustered service: JSON, `RecipeChoice` of src/catalog. */
+  recipe: 'muster.recipe',
+  /** Head: how many members it is to have; 0 stops them all, in order, and forgets none. */
+  members: 'muster.members',
+  /** Service of one member, config of a ledger, secret of a recipe: name of the clustered service. */
+  cluster: 'muster.cluster',
+  /** Service of one member: hash of what it was made from. */
+  memberOf: 'muster.member',
+  /** Config: the ledger of a clustered service. JSON, `Ledger` of src/catalog. */
+  ledger: 'muster.ledger',
   /** Config: marks one deployed revision of a stack; value is its number. */
   revision: 'muster.revision',
   /** Config of a revision: `deploying`, `deployed`, `failed`. */

@@ -1,0 +1,59 @@
+/**
+ * The head of a clustered service: a Swarm service without tasks that carries what the user wrote.
+ * Its labels say which recipe makes members of it, and how many.
+ */
+import { LABEL } from '../base/index.ts'
+import type { ClusterName } from './clusters.ts'
+import { type Decode, CorruptMessage, fromJson, integer, list, object } from './decode.ts'
+import * as schema from './schema.ts'
+
+/** The label `muster.recipe`. */
+export interface RecipeChoice {
+  name: string
+  /** As the recipe has checked them. */
+  options: Record<string, unknown>
+  /** Ports on which only the member that takes the writes is reached. */
+  writerPorts: number[]
+}
+
+export interface Head {
+  cluster: ClusterName
+  choice: RecipeChoice
+  /** Wanted members. */
+  members: number
+}
+
+const anything: Decode<Record<string, unknown>> = (value, at) => {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw new CorruptMessage(`${at}: expected an object`)
+}
+
+const choice: Decode<RecipeChoice> = object({
+  name: schema.name,
+  options: anything,
+  writerPorts: list(integer(1, 65_535), 100),
+})
+
+/** Null for a service that is no head. Throws CorruptMessage. */
+export const headOf = (spec: {
+  Name?: string
+  Labels?: Record<string, string> | undefined
+}): Head | null => {
+  const label = spec.Labels?.[LABEL.recipe]
+  if (label === undefined) return null
+  const members = Number(spec.Labels?.[LABEL.members])
+  if (!Number.isSafeInteger(members) || members < 0) {
+    throw new CorruptMessage(`label ${LABEL.members}: expected a number of members`)
+  }
+  return {
+    cluster: spec.Name ?? '',
+    choice: fromJson(label, choice, `label ${LABEL.recipe}`),
+    members,
+  }
+}
+
+/** True for the service of one member: it is shown and handled as a part of its cluster. */
+export const isMemberService = (spec: { Labels?: Record<string, string> | undefined }): boolean =>
+  spec.Labels?.[LABEL.memberOf] !== undefined
