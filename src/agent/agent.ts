@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { type Clock, MusterError, messageOf } from '../base/index.ts'
+import { type Clock, MusterError, messageOf, pause } from '../base/index.ts'
 import { type Catalog, TUNABLES, emptyCatalog } from '../catalog/index.ts'
 import { EDGE_NETNS_COMMANDS, EDGE_NETNS_SCRIPT, type Edge } from '../edge/index.ts'
 import type { Engine } from '../engine/index.ts'
@@ -116,8 +116,8 @@ export class Agent implements AsyncDisposable {
         if (!this.#member) this.#wait(messageOf(error))
         else log.debug({ reason: messageOf(error) }, 'cannot ask where this host is')
       }
-      const pause = this.#member ? TUNABLES.membershipPoll : TUNABLES.membershipPoll / 6
-      await clock.sleep(pause, signal).catch(() => undefined)
+      const interval = this.#member ? TUNABLES.membershipPoll : TUNABLES.membershipPoll / 6
+      await pause(clock, interval, signal)
     }
     await this.#standDown()
   }

@@ -1,4 +1,4 @@
-import { type Clock, MusterError, messageOf } from '../base/index.ts'
+import { type Clock, MusterError, messageOf, pause } from '../base/index.ts'
 import {
   CorruptMessage,
   type Downward,
@@ -132,7 +132,7 @@ export class Link implements AsyncDisposable {
       this.#options.onEnd(this.manager, { code, message })
       wait = welcomed ? TUNABLES.reconnectFirst : Math.min(TUNABLES.reconnectMost, wait * 1.5)
       const jittered = wait * (1 - this.#options.random() / 2)
-      await this.#options.clock.sleep(jittered, signal).catch(() => undefined)
+      await pause(this.#options.clock, jittered, signal)
     }
   }
 

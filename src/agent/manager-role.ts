@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from '../base/index.ts'
+import { type Clock, messageOf, pause } from '../base/index.ts'
 import { type HostId, TUNABLES } from '../catalog/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { type LeaderLoop, releaseLoop } from '../leader/index.ts'
@@ -104,7 +104,7 @@ export class ManagerRole implements AsyncDisposable {
         // No quorum, or no engine: this host then does not lead, whoever else may.
       }
       await this.#setLeader(leader)
-      await clock.sleep(TUNABLES.leaderPoll, signal).catch(() => undefined)
+      await pause(clock, TUNABLES.leaderPoll, signal)
     }
   }
 

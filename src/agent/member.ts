@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { type Clock, MusterError, messageOf } from '../base/index.ts'
+import { type Clock, MusterError, messageOf, pause } from '../base/index.ts'
 import {
   type Catalog,
   type ExecRequest,
@@ -289,7 +289,7 @@ export class Member implements AsyncDisposable {
       } catch (error) {
         this.#options.log.warn({ reason: messageOf(error) }, 'cannot tell how busy this host is')
       }
-      await clock.sleep(TUNABLES.usage, signal).catch(() => undefined)
+      await pause(clock, TUNABLES.usage, signal)
     }
   }
 }

@@ -11,3 +11,12 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : undefined),
 }
+
+/** Until the time is over or the signal is aborted, whichever is first; for loops that look at the signal. */
+export const pause = async (clock: Clock, ms: number, signal: AbortSignal): Promise<void> => {
+  try {
+    await clock.sleep(ms, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}

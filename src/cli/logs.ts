@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { messageOf, MusterError, parseDuration, systemClock } from '../base/index.ts'
+import { messageOf, MusterError, parseDuration, systemClock, pause } from '../base/index.ts'
 import { connectEngine, type Engine, type Service, type Task } from '../engine/index.ts'
 import { createdAt, findService, keyOf, taskName } from '../stack/index.ts'
 import type { LogsOptions } from './stack.ts'
@@ -112,7 +112,7 @@ const follow = async (reader: Reader): Promise<void> => {
         followed.add(task.ID)
         running.push(followTask(reader, { task, signal: stop.signal, fromStart: !first }))
       }
-      await systemClock.sleep(NEW_TASKS_MS, stop.signal).catch(() => undefined)
+      await pause(systemClock, NEW_TASKS_MS, stop.signal)
     }
   } finally {
     stop.abort()

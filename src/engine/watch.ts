@@ -1,4 +1,4 @@
-import { type Clock, MusterError, systemClock } from '../base/index.ts'
+import { type Clock, MusterError, systemClock, pause } from '../base/index.ts'
 import type { HostApi } from './engine.ts'
 import { Inbox } from './inbox.ts'
 import type { EngineEvent, Filters } from './types.ts'
@@ -53,7 +53,7 @@ export async function* watch<T>(options: WatchOptions<T>): AsyncGenerator<WatchI
       if (!(error instanceof MusterError)) throw error
       failures += 1
       yield { kind: 'down', error }
-      await clock.sleep(retryDelay(failures), signal).catch(() => undefined)
+      await pause(clock, retryDelay(failures), signal)
     }
   }
 }
