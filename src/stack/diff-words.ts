@@ -77,7 +77,14 @@ export const map: Say = (name, before, after) => entries(name, asMap(before), as
 const asMap = (value: unknown): Map<string, string> =>
   new Map(Object.entries(value ?? {}).map(([key, each]) => [key, show(each)]))
 
-const OWN_LABELS = new Set<string>([LABEL.ports, LABEL.http, LABEL.image, LABEL.stack])
+const OWN_LABELS = new Set<string>([
+  LABEL.ports,
+  LABEL.http,
+  LABEL.image,
+  LABEL.stack,
+  LABEL.recipe,
+  LABEL.members,
+])
 
 /** Labels of the service: ports and routes in their own words, Docker's own not at all. */
 export const labels: Say = (name, before, after) => {
@@ -98,7 +105,36 @@ export const labels: Say = (name, before, after) => {
     label(before, LABEL.stack) === label(after, LABEL.stack)
       ? []
       : [`stack ${show(label(before, LABEL.stack))} -> ${show(label(after, LABEL.stack))}`]
-  return [...ownership, ...own, ...entries(name, others(before), others(after))]
+  const [oldRecipe, newRecipe] = [
+    recipeWord(label(before, LABEL.recipe)),
+    recipeWord(label(after, LABEL.recipe)),
+  ]
+  const recipe =
+    label(before, LABEL.recipe) === label(after, LABEL.recipe)
+      ? []
+      : oldRecipe === newRecipe
+        ? [`options of the recipe ${newRecipe}`]
+        : [`recipe ${oldRecipe} -> ${newRecipe}`]
+  const [wasMembers, members] = [label(before, LABEL.members), label(after, LABEL.members)]
+  const count =
+    wasMembers === members ? [] : [`members ${wasMembers ?? '(none)'} -> ${members ?? '(none)'}`]
+  return [
+    ...ownership,
+    ...recipe,
+    ...count,
+    ...own,
+    ...entries(name, others(before), others(after)),
+  ]
+}
+
+/** The name in a label `muster.recipe`. */
+const recipeWord = (text: string | undefined): string => {
+  if (text === undefined) return '(none)'
+  try {
+    return String((JSON.parse(text) as { name?: unknown }).name)
+  } catch {
+    return text
+  }
 }
 
 const parseList = (text: string | undefined, say: (item: Loose) => string): string[] => {

@@ -1,4 +1,5 @@
 import { LABEL, MusterError } from '../base/index.ts'
+import { type Head, headOf, isMemberService } from '../catalog/index.ts'
 import type { Service } from '../engine/index.ts'
 import { type Canonical, canonicalSpec, sameCanonical } from './canonical.ts'
 import { type Current, networkNames, ownedBy, ownServices } from './current.ts'
@@ -137,6 +138,7 @@ const updateOf = (draft: {
 }): UpdateService => {
   const { service, there, diff, forced } = draft
   const held = there.Spec.Labels?.[LABEL.after] !== undefined
+  const head = headOf(service.spec)
   const replaces = (diff.replacesTasks || forced.length > 0) && !held
   const force = there.Spec.TaskTemplate?.ForceUpdate ?? 0
   return {
@@ -149,16 +151,42 @@ const updateOf = (draft: {
     restarts: replaces ? taskCount(there.Spec) : 0,
     effect: held
       ? 'still waits for its dependencies'
-      : effectOf(service, { replaces, moves: diff.movesTasks }),
+      : head !== null
+        ? memberEffect(head, { there, replaces })
+        : effectOf(service, { replaces, moves: diff.movesTasks }),
     held,
     forceUpdate: forced.length > 0 ? force + 1 : force,
     wave: draft.wave,
   }
 }
 
+/** What happens to the members of a clustered service, in words. */
+const memberEffect = (
+  head: Head,
+  { there, replaces }: { there: Service; replaces: boolean },
+): string => {
+  const running = headOf(there.Spec)
+  if (running === null) return 'becomes a cluster; its members begin with empty data'
+  const more = head.members - running.members
+  return [
+    ...(replaces ? ['members are updated one after another, readers first'] : []),
+    ...(head.members === 0 && more < 0 ? ['members stop one after another, the writer last'] : []),
+    ...(more > 0
+      ? [running.members === 0 ? 'members start again' : 'new members join one after another']
+      : []),
+    ...(more < 0 && head.members > 0
+      ? ['the newest leave one after another, never the writer']
+      : []),
+    ...(!replaces && more === 0 ? ['no member restarts'] : []),
+  ].join('; ')
+}
+
 /** Tasks that a change replaces; a global service has one on each host, counted as one here. */
 const taskCount = (spec: Service['Spec']): number =>
-  spec.Mode?.Replicated?.Replicas ?? spec.Mode?.ReplicatedJob?.TotalCompletions ?? 1
+  headOf(spec)?.members ??
+  spec.Mode?.Replicated?.Replicas ??
+  spec.Mode?.ReplicatedJob?.TotalCompletions ??
+  1
 
 const effectOf = (service: SettledService, what: { replaces: boolean; moves: boolean }): string => {
   // Swarm runs a job again after every update of it, whatever has changed.
@@ -203,7 +231,8 @@ const removals = (settled: SettledStack, current: Current): Operation[] => {
     claimsOf({ Spec: each.spec } as unknown as Service),
   )
   const services = ownServices(current)
-    .filter((each) => !wanted.has(each.Spec.Name))
+    // Members come and go with their head, by the leader's hand.
+    .filter((each) => !wanted.has(each.Spec.Name) && !isMemberService(each.Spec))
     .map((each): Operation => {
       const name = each.Spec.Name
       return {

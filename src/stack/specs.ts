@@ -1,6 +1,8 @@
 import { LABEL } from '../base/index.ts'
 import type { Service, ServiceNetwork, Stack } from '../compose/index.ts'
+import type { Recipe } from '../recipes/index.ts'
 import { checkKeys, type Problem } from './check.ts'
+import { clusteredService, headSpec, withoutData } from './clustered.ts'
 import { containerSpec } from './container-spec.ts'
 import {
   isJob,
@@ -11,7 +13,12 @@ import {
   updateConfigs,
 } from './deploy-spec.ts'
 import type { Dependency } from '../leader/index.ts'
-import type { DesiredService, DesiredStack, SwarmTaskTemplate } from './desired.ts'
+import type {
+  DesiredService,
+  DesiredStack,
+  SwarmServiceSpec,
+  SwarmTaskTemplate,
+} from './desired.ts'
 import { desiredFiles, type FileContents, type FileNames } from './files.ts'
 import { familiarImage, parseImage } from './image.ts'
 import { serviceMounts } from './mounts.ts'
@@ -29,6 +36,8 @@ export interface SpecOptions {
   contents: FileContents
   /** Keys that the user accepts to lose (`--tolerate`). */
   tolerate?: readonly string[]
+  /** Recipes that services can have. */
+  recipes?: readonly Recipe[]
 }
 
 /** The stack, or everything in the file that the cluster cannot do. */
@@ -54,6 +63,7 @@ export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
     options,
     names,
     problems,
+    notes,
     awaited: awaitedToComplete(stack),
     aliases: linkAliases(stack, problems),
     tolerated,
@@ -84,6 +94,7 @@ interface Shared {
   options: SpecOptions
   names: FileNames
   problems: Problem[]
+  notes: string[]
   /** Services whose completion others wait for. */
   awaited: ReadonlySet<string>
   /** More names of a service on its networks, from `links` of others. */
@@ -99,7 +110,19 @@ const desiredService = (
   const { stack, options, problems, muster } = shared
   const mode = serviceMode(service, shared.awaited.has(key))
   const job = isJob(mode)
-  const mounts = serviceMounts(key, service, { stack, api: options.api, problems })
+  const clustered = clusteredService(key, service, {
+    muster,
+    recipes: options.recipes ?? [],
+    problems,
+  })
+  const written = serviceMounts(key, service, { stack, api: options.api, problems })
+  const { kept: mounts, replaced } =
+    clustered === undefined ? { kept: written, replaced: [] } : withoutData(written, clustered)
+  if (replaced.length > 0) {
+    shared.notes.push(
+      `${key}: each member keeps its data in a volume of its own on its host; ${replaced.join(', ')} is not used.`,
+    )
+  }
   const ports = servicePorts(key, service, { muster, problems })
   const image = imageOf(key, service, problems)
   const labels = ownLabels(key, service, problems)
@@ -139,6 +162,17 @@ const desiredService = (
     })
   }
   const endpointMode = service.deploy?.endpoint_mode
+  const spec: SwarmServiceSpec = {
+    Name: name,
+    Labels: { ...labels, [LABEL.stack]: stack.name, [LABEL.image]: image.written },
+    TaskTemplate: template,
+    Mode: mode,
+    ...(job ? {} : updateConfigs(service, mounts)),
+    EndpointSpec: {
+      ...(endpointMode === 'vip' || endpointMode === 'dnsrr' ? { Mode: endpointMode } : {}),
+      ...(ports.swarm.length > 0 ? { Ports: ports.swarm } : {}),
+    },
+  }
   return {
     key,
     name,
@@ -150,17 +184,7 @@ const desiredService = (
     restartWith: Object.entries(service.depends_on ?? {})
       .filter(([name, each]) => each.restart === true && stack.services[name] !== undefined)
       .map(([name]) => fullName(stack, name)),
-    spec: {
-      Name: name,
-      Labels: { ...labels, [LABEL.stack]: stack.name, [LABEL.image]: image.written },
-      TaskTemplate: template,
-      Mode: mode,
-      ...(job ? {} : updateConfigs(service, mounts)),
-      EndpointSpec: {
-        ...(endpointMode === 'vip' || endpointMode === 'dnsrr' ? { Mode: endpointMode } : {}),
-        ...(ports.swarm.length > 0 ? { Ports: ports.swarm } : {}),
-      },
-    },
+    spec: clustered === undefined ? spec : headSpec(spec, clustered),
   }
 }
 

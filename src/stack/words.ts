@@ -1,3 +1,5 @@
+import { headOf } from '../catalog/index.ts'
+import type { SwarmServiceSpec } from './desired.ts'
 import type { Operation } from './operations.ts'
 import { baseName } from './files.ts'
 import { type Plan, shortName } from './plan.ts'
@@ -36,7 +38,7 @@ export const describe = (operation: Operation, stack: string): PlanLine => {
       return {
         sign: '+',
         subject: service.key,
-        changes: [`new, ${scaleOf(operation.service.spec.Mode)}`],
+        changes: [`new, ${membersOf(service.spec) ?? scaleOf(service.spec.Mode)}`],
         effect: held ? `starts after ${after}` : '',
       }
     }
@@ -64,6 +66,13 @@ export const describe = (operation: Operation, stack: string): PlanLine => {
         effect: '',
       }
   }
+}
+
+/** `3 members of galera`; undefined for a service without recipe. */
+const membersOf = (spec: SwarmServiceSpec): string | undefined => {
+  const head = headOf(spec)
+  if (head === null) return undefined
+  return `${count(head.members, 'member', 'members')} of ${head.choice.name}`
 }
 
 const scaleOf = (mode: { [key: string]: unknown } | object | undefined): string => {

@@ -45,6 +45,14 @@ const serviceSchema = z.strictObject({
   proxy_protocol: z.boolean().optional(),
   /** Keys that may be without effect. */
   tolerate: z.array(z.string()).optional(),
+  /** Which recipe makes a cluster of the service; false: none, whatever its image. */
+  recipe: z
+    .union([
+      z.string().min(1, 'expected the name of a recipe'),
+      z.looseObject({ name: z.string().min(1, 'expected the name of a recipe') }),
+      z.literal(false),
+    ])
+    .optional(),
 })
 
 const stackSchema = z.strictObject({ tolerate: z.array(z.string()).optional() })
@@ -77,6 +85,7 @@ const parse = <T>(
 const describe = (issue: z.core.$ZodIssue): string => {
   if (issue.code === 'unrecognized_keys') return `unknown key "${issue.keys[0]}"`
   if (issue.code === 'invalid_union') {
+    if (issue.path.at(-1) === 'recipe') return 'recipe: expected a name, or {name: ..., OPTIONS}'
     const inner = issue.errors.flat().map((each) => describe(each))
     return inner.at(-1) ?? issue.message
   }
