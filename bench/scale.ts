@@ -4,7 +4,9 @@
  * until the last of all followers has the change. The other side: pushing the whole catalog each
  * time, as a manager without increments would have to.
  *
- *     node bench/scale.ts [--hosts 1000] [--endpoints 50] [--rate 200] [--seconds 20]
+ *     node bench/scale.ts [--hosts 1000] [--endpoints 50] [--rate 200] [--seconds 20] [--idle 60]
+ *
+ * Then what a real agent costs on an idle host of a lab, beside its engine.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -18,6 +20,7 @@ import { TestAuthority } from '../src/agent/test-certificates.ts'
 import { systemClock } from '../src/base/index.ts'
 import { TUNABLES, attentiveClock } from '../src/catalog/index.ts'
 import { bytes, table } from '../src/cli/output.ts'
+import { idleCosts } from './scale/idle.ts'
 import type { AgentsAnswer, AgentsOrder, Latencies } from './scale/protocol.ts'
 
 const MANAGER = 'manager'
@@ -27,6 +30,7 @@ const { values } = parseArgs({
     endpoints: { type: 'string', default: '50' },
     rate: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '20' },
+    idle: { type: 'string', default: '60' },
   },
 })
 const hosts = Number(values.hosts)
@@ -225,3 +229,23 @@ try {
   agents.end()
   rmSync(folder, { recursive: true })
 }
+
+const idleSeconds = Number(values.idle)
+say(`three idle hosts for ${idleSeconds} s`)
+const costs = await idleCosts(idleSeconds)
+process.stdout.write(`\nidle hosts, ${idleSeconds} s\n\n`)
+process.stdout.write(
+  table(costs, [
+    { head: 'HOST', cell: (each) => each.host },
+    { head: 'PROCESS', cell: (each) => each.process },
+    { head: 'RESIDENT', cell: (each) => bytes(each.memory) },
+    { head: 'OF A CORE', cell: (each) => `${(each.cores * 100).toFixed(1)} %` },
+  ]),
+)
+const dear = costs.some(
+  (each) => each.process === 'agent' && (each.memory > 100e6 || each.cores > 0.01),
+)
+process.stdout.write(
+  `goals (an agent at most 100 MB and 1 % of a core): ${dear ? 'MISSED' : 'reached'}\n`,
+)
+if (dear) process.exitCode = 1
