@@ -350,15 +350,8 @@ describe('agents on real engines', () => {
   })
 
   it('a host that leaves is waited for without a word, and forgotten', async () => {
-    // It has just been a manager: its engine refuses to leave until it has found its place again.
-    await until(
-      'the host to leave',
-      async () => {
-        const result = await lab.exec(WORKER, ['muster', 'leave'], { timeoutMs: 60_000 })
-        return result.exitCode === 0
-      },
-      { timeoutMs: 90_000, intervalMs: 1000 },
-    )
+    // It has just been a manager, and its engine may still be changing its role.
+    await muster(WORKER, 'leave')
     await until(
       'its endpoint to be gone',
       async () => (await served('host-1', 'all')).every((each) => !each.includes(WORKER)),

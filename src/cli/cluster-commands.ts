@@ -75,7 +75,11 @@ export const join = async (address: string, options: Record<string, string>): Pr
 
 export const leave = async (options: { force?: boolean }): Promise<void> => {
   await using engine = connectEngine()
-  const { left } = await leaveCluster(engine, { force: options.force ?? false, clock: systemClock })
+  const { left } = await leaveCluster(engine, {
+    force: options.force ?? false,
+    clock: systemClock,
+    onWait: (what) => say(`waiting for ${what}`),
+  })
   if (await removeAgent(systemClock)) await new EdgeContainer(engine).remove()
   say(
     left

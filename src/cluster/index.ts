@@ -1,6 +1,7 @@
 export * from './address.ts'
 export * from './agent-service.ts'
 export * from './init.ts'
+export * from './leave.ts'
 export * from './membership.ts'
 export * from './nodes.ts'
 export * from './supervisor.ts'

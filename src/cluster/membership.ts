@@ -1,4 +1,4 @@
-import { type Clock, MusterError, until } from '../base/index.ts'
+import { MusterError } from '../base/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { joinAddress } from './address.ts'
 
@@ -34,67 +34,6 @@ export const joinCluster = async (engine: Engine, options: JoinOptions): Promise
   })
   const after = (await engine.info()).Swarm
   return { joined: true, role: after?.ControlAvailable ? 'manager' : 'worker' }
-}
-
-/**
- * Takes this host out of its cluster. A manager first becomes a worker, so that the managers that
- * stay do not count it as lost; the last manager takes the cluster with it and must be forced.
- */
-export const leaveCluster = async (
-  engine: Engine,
-  options: { force: boolean; clock: Clock },
-): Promise<{ left: boolean }> => {
-  const swarm = (await engine.info()).Swarm
-  if (swarm?.LocalNodeState === 'inactive') return { left: false }
-  if (
-    swarm?.LocalNodeState === 'active' &&
-    swarm.ControlAvailable &&
-    swarm.NodeID &&
-    !options.force
-  ) {
-    await demoteSelf(engine, swarm.NodeID, options.clock)
-  }
-  try {
-    await engine.leaveSwarm({ force: options.force })
-  } catch (error) {
-    // The engine gives itself ten seconds to stop its part of the swarm. A busy one says that it
-    // did not make it, and has often left all the same; a worker may safely be told again.
-    if (!(error instanceof MusterError)) throw error
-    const now = (await engine.info()).Swarm
-    if (now?.LocalNodeState === 'inactive') return { left: true }
-    if (now?.ControlAvailable) throw error
-    await engine.leaveSwarm({ force: true })
-  }
-  return { left: true }
-}
-
-const DEMOTION_LIMIT_MS = 30_000
-
-const demoteSelf = async (engine: Engine, nodeId: string, clock: Clock): Promise<void> => {
-  const managers = await engine.listNodes({ role: ['manager'] })
-  if (managers.length === 1) {
-    throw new MusterError(
-      'ENGINE_REFUSED',
-      'This is the last manager: leaving ends the cluster and everything in it.',
-      {
-        hint: 'If that is what you want: muster leave --force.',
-      },
-    )
-  }
-  const self = managers.find((node) => node.ID === nodeId)
-  if (self === undefined) return
-  await engine.updateNode(nodeId, self.Version.Index, { ...self.Spec, Role: 'worker' })
-  // The engine swaps its certificate before it is a worker; leaving earlier is refused.
-  await until(
-    'this host to become a worker',
-    async () => !(await engine.info()).Swarm?.ControlAvailable,
-    {
-      timeoutMs: DEMOTION_LIMIT_MS,
-      intervalMs: 200,
-      clock,
-      hint: 'Look at `muster node ls` on another manager, then try again.',
-    },
-  )
 }
 
 /** The two join tokens, and the address a new host joins at. */

@@ -15,6 +15,8 @@ import type { Filters } from './types.ts'
 
 /** Joining waits for certificates and, on a manager, for Raft. */
 const MEMBERSHIP_LIMIT_MS = 60_000
+/** The engine gives its part of the swarm 10 to 15 s to stop, and its networks 5 s. */
+const LEAVE_LIMIT_MS = 25_000
 
 const authHeader = (registryAuth: string | undefined) =>
   registryAuth === undefined ? {} : { headers: { 'X-Registry-Auth': registryAuth } }
@@ -107,7 +109,7 @@ export const membershipApi = (transport: Transport): MembershipApi => {
   const post = (
     path: string,
     doing: string,
-    more: { body?: object; query?: { force?: boolean } },
+    more: { body?: object; query?: { force?: boolean }; limitMs?: number },
   ) => transport.json({ method: 'POST', path, doing, limitMs: MEMBERSHIP_LIMIT_MS, ...more })
   return {
     initSwarm: async ({ advertiseAddr, listenAddr = '0.0.0.0:2377', defaultAddrPool }) => {
@@ -132,6 +134,7 @@ export const membershipApi = (transport: Transport): MembershipApi => {
     },
     leaveSwarm: async ({ force } = {}) => {
       await post('/swarm/leave', 'leave the cluster', {
+        limitMs: LEAVE_LIMIT_MS,
         query: force === undefined ? {} : { force },
       })
     },
