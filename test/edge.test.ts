@@ -96,6 +96,7 @@ describe('any catalog', () => {
         const { config } = edgeConfig(catalog, {
           self: sampleHost('b', known ? { edge: { net1: place } } : {}),
           local: localRanges(),
+          addresses: new Set(['127.0.0.1']),
         })
         const file = join(folder, 'haproxy.cfg')
         const options = { adminSocket: join(folder, 'admin.sock'), namespace: 'host' }

@@ -45,6 +45,8 @@ export interface PublishedPort {
   mode: PortMode
   /** Send the client's address to the service in a PROXY protocol header (version 2). */
   proxyProtocol: boolean
+  /** IPv4. Only hosts that have this address listen, and on it alone; absent: all, on every one. */
+  hostIp?: string
 }
 
 /** HTTP requests for a host name and path prefix, on a shared port. */

@@ -31,12 +31,18 @@ export const hostAddress = text(/^[0-9A-Fa-f.:]{0,64}$/, 'an IP address')
 export const hostName = text(/^[\w.-]{0,255}$/, 'a host name')
 const port = integer(1, 65_535)
 
-export const publishedPort: Decode<PublishedPort> = object({
+const anyPublishedPort = object({
   published: port,
   target: port,
   mode: oneOf('tcp', 'http'),
   proxyProtocol: fallback(bool, false),
+  hostIp: fallback(nullable(ipv4), null),
 })
+
+export const publishedPort: Decode<PublishedPort> = (value, at) => {
+  const { hostIp, ...port } = anyPublishedPort(value, at)
+  return hostIp === null ? port : { ...port, hostIp }
+}
 
 export const httpRoute: Decode<HttpRoute> = object({
   host: text(

@@ -1,4 +1,5 @@
 /** docs/compose.md: what becomes of every key of a Compose file, from the table that decides it. */
+import { DIFFERENCES } from '../stack/differences.ts'
 import {
   CONFIG_KEYS,
   NETWORK_KEYS,
@@ -38,15 +39,12 @@ In a service:
 
 ## Other than docker stack deploy
 
-- Published TCP ports are served by the edges, not by Swarm's routing mesh: the service stays without
-  \`EndpointSpec.Ports\`. \`mode: host\` and UDP ports stay Swarm's own.
-- Networks are attachable, so that the edges can join them.
-- Configs and secrets from files carry a hash of their content in their names, and are replaced when it
-  changes.
-- A restart waits 1 s, not 5 s, unless the file says otherwise (\`muster init --restart-delay\`).
-- An update that fails goes back by itself; a service that keeps nothing of its own starts the new task
-  before it stops the old one. \`update_config\` overrides both.
-- \`depends_on\` is kept.
+Every file that \`docker stack deploy\` takes becomes the same services, networks, configs and secrets,
+but for this. A test compares the requests of both for the stack files of other projects; it fails at
+any other difference, and at one here that no file shows. Keys that \`docker stack deploy\` refuses or
+leaves out (\`container_name\`, \`links\`, \`tmpfs\`, \`security_opt\` ...) become what the tables below say.
+
+${DIFFERENCES.map(({ says }) => `- ${says}`).join('\n')}
 `
 
 /** docs/compose.md, whole. */

@@ -71,7 +71,10 @@ export const serviceRow = (progress: ServiceProgress): ServiceRow => {
 const withoutDigest = (image: string): string => image.replace(/@[^@/]+$/, '')
 
 const publishedTexts = (service: Service): string[] => [
-  ...labelledPorts(service.Spec.Labels).map((port) => `${port.published} -> ${port.target}`),
+  ...labelledPorts(service.Spec.Labels).map(
+    (port) =>
+      `${port.hostIp === undefined ? '' : `${port.hostIp}:`}${port.published} -> ${port.target}`,
+  ),
   ...labelledRoutes(service.Spec.Labels).map(
     (route) =>
       `${route.host}${route.published === 80 ? '' : `:${route.published}`}${route.path} -> ${route.target}`,

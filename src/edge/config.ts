@@ -39,9 +39,11 @@ export interface EdgeRoute {
 }
 
 /** A port that the edge listens on, in the host's network namespace. */
-export type EdgeListener =
-  | { port: number; mode: 'tcp'; backend: string }
-  | { port: number; mode: 'http'; routes: EdgeRoute[] }
+export type EdgeListener = {
+  port: number
+  /** IPv4 address of the host; absent: every one. */
+  address?: string
+} & ({ mode: 'tcp'; backend: string } | { mode: 'http'; routes: EdgeRoute[] })
 
 export interface EdgeConfig {
   listeners: EdgeListener[]

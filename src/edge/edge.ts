@@ -12,7 +12,7 @@ import { Placement } from './placement.ts'
 import { ADMIN_SOCKET, CONFIG_FILE, type EdgeProcess } from './process.ts'
 import { reconcile } from './reconcile.ts'
 import { edgeConfig } from './routes.ts'
-import { localRanges } from './transparency.ts'
+import { hostAddresses, localRanges } from './transparency.ts'
 import { EDGE_TUNABLES as T } from './tunables.ts'
 import type { EdgeWorker } from './worker.ts'
 import { WorkerLink } from './worker-link.ts'
@@ -25,6 +25,8 @@ export interface EdgeOptions {
   listening?: () => Promise<Set<number>>
   /** Addresses of this host and of what hangs on it, as CIDR. Default: of the caller's namespace. */
   local?: () => string[]
+  /** IPv4 addresses of this host. Default: those of the caller's namespace. */
+  addresses?: () => ReadonlySet<string>
 }
 
 /** What HAProxy is to have, from one catalog. */
@@ -46,6 +48,7 @@ export class Edge implements AsyncDisposable {
   readonly #emit: (event: EdgeEvent) => void
   readonly #listening: () => Promise<Set<number>>
   readonly #local: () => string[]
+  readonly #addresses: () => ReadonlySet<string>
   readonly #routes: Loop
   readonly #file: ConfigSaver
   readonly #link: WorkerLink
@@ -70,6 +73,7 @@ export class Edge implements AsyncDisposable {
     this.#emit = options.onEvent ?? (() => undefined)
     this.#listening = options.listening ?? listeningPorts
     this.#local = options.local ?? localRanges
+    this.#addresses = options.addresses ?? hostAddresses
     this.#blocked = new BlockedPorts(this.#clock)
     const clock = this.#clock
     const onError = (error: unknown) => this.#emit({ type: 'failed', error })
@@ -156,6 +160,7 @@ export class Edge implements AsyncDisposable {
     const wanted = edgeConfig(catalog, {
       self: catalog.hosts.get(this.#host ?? ''),
       local: this.#local(),
+      addresses: this.#addresses(),
     })
     this.#restUntil = Math.min(2 * this.#clock.now() - startedAt, startedAt + T.longestRest)
     await this.#findTakenPorts(wanted.config, worker)

@@ -150,8 +150,10 @@ const frontendSection = (
   listener: EdgeListener,
   { config, options }: { config: EdgeConfig; options: RenderOptions },
 ): string[] => {
-  const head = [`frontend port-${port(listener.port)}`, `  mode ${listener.mode}`]
-  const bind = `  bind :${port(listener.port)} namespace ${word(options.namespace)}`
+  const address = listener.address === undefined ? '' : safe(listener.address, IPV4)
+  const name = `port-${port(listener.port)}${address === '' ? '' : `-${address}`}`
+  const head = [`frontend ${name}`, `  mode ${listener.mode}`]
+  const bind = `  bind ${address}:${port(listener.port)} namespace ${word(options.namespace)}`
   if (listener.mode === 'tcp') {
     return [
       ...head,

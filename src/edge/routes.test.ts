@@ -54,6 +54,29 @@ describe('edgeConfig', () => {
     expect(config.networks).toEqual(['net1'])
   })
 
+  it('listens on one address where the host has it, beside others on the same port', () => {
+    const published = (hostIp: string) => ({ ...tcp(53), hostIp })
+    const all = catalog([
+      sampleService('s1', { name: 'a', ports: [published('10.9.0.1')] }),
+      sampleService('s2', { name: 'b', ports: [published('127.0.0.1')] }),
+      sampleService('s3', { name: 'c', ports: [published('10.9.0.1'), published('10.9.0.2')] }),
+      sampleService('s4', { name: 'd', ports: [tcp(53)] }),
+    ])
+    const { config, conflicts } = edgeConfig(all, {
+      self: undefined,
+      local: [],
+      addresses: new Set(['127.0.0.1', '10.9.0.1']),
+    })
+    expect(config.listeners).toEqual([
+      { port: 53, address: '10.9.0.1', mode: 'tcp', backend: 'a.3306.tcp' },
+      { port: 53, address: '127.0.0.1', mode: 'tcp', backend: 'b.3306.tcp' },
+    ])
+    expect(conflicts.map(({ service, winner }) => [service, winner])).toEqual([
+      ['c', 'a'],
+      ['d', 'a'],
+    ])
+  })
+
   it('joins the network of a service that has no endpoint yet', () => {
     const service = sampleService('s1', { ports: [tcp(80)], networks: ['net2', 'net1'] })
     expect(edgeConfig(catalog([service])).config.networks).toEqual(['net1'])
@@ -191,7 +214,11 @@ describe('edgeConfig', () => {
     const all = catalog([sampleService('s1', { ports, networks: ['net1'] })])
     const place = { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' }
     const transparent = (network: string) =>
-      edgeConfig(all, { self: sampleHost('h1', { edge: { [network]: place } }), local: [] })
+      edgeConfig(all, {
+        self: sampleHost('h1', { edge: { [network]: place } }),
+        local: [],
+        addresses: new Set(),
+      })
         .config.backends.filter((backend) => backend.transparent)
         .map(({ name }) => name)
     expect(transparent('net1')).toEqual(['stack_s1.3306.tcp'])

@@ -76,6 +76,8 @@ interface Claim {
   proxyProtocol: boolean
   host: string
   path: string
+  /** Address of the host that it is bound to; undefined: every one. */
+  address: string | undefined
 }
 
 const claimsOf = (service: CatalogService): Claim[] => [
@@ -87,6 +89,7 @@ const claimsOf = (service: CatalogService): Claim[] => [
     proxyProtocol: port.proxyProtocol,
     host: '*',
     path: '/',
+    address: port.hostIp,
   })),
   ...service.http.map((route) => ({
     service,
@@ -96,6 +99,7 @@ const claimsOf = (service: CatalogService): Claim[] => [
     proxyProtocol: false,
     host: route.host,
     path: route.path,
+    address: undefined,
   })),
 ]
 
@@ -134,13 +138,17 @@ const networkOf = (catalog: Catalog, service: CatalogService): NetworkId | undef
  */
 export const edgeConfig = (
   catalog: Catalog,
-  { self, local }: EdgeSurroundings = { self: undefined, local: [] },
+  { self, local, addresses }: EdgeSurroundings = {
+    self: undefined,
+    local: [],
+    addresses: new Set(),
+  },
 ): {
   config: EdgeConfig
   conflicts: EdgeConflict[]
 } => {
   const conflicts: EdgeConflict[] = []
-  const listeners = new Map<number, { owner: string; listener: EdgeListener }>()
+  const listeners: { owner: string; listener: EdgeListener }[] = []
   const routeOwners = new Map<string, string>()
   const backends = new Backends(catalog, new Set(Object.keys(self?.edge ?? {})))
 
@@ -153,13 +161,19 @@ export const edgeConfig = (
         refuse(null, claim)
         continue
       }
-      const taken = listeners.get(claim.port)
+      // Another host has that address.
+      if (claim.address !== undefined && !addresses.has(claim.address)) continue
+      const taken = listeners.find(({ listener }) => overlapping(listener, claim))
       if (taken === undefined) {
-        listeners.set(claim.port, { owner: service.name, listener: newListener(claim, backends) })
+        listeners.push({ owner: service.name, listener: newListener(claim, backends) })
         if (claim.mode === 'http') routeOwners.set(routeKey(claim), service.name)
         continue
       }
-      if (taken.listener.mode === 'tcp' || claim.mode === 'tcp') {
+      if (
+        taken.listener.mode === 'tcp' ||
+        claim.mode === 'tcp' ||
+        taken.listener.address !== claim.address
+      ) {
         refuse(taken.owner, `port ${claim.port} is already published by ${taken.owner}`)
         continue
       }
@@ -173,14 +187,14 @@ export const edgeConfig = (
     }
   }
 
-  for (const { listener } of listeners.values()) {
+  for (const { listener } of listeners) {
     if (listener.mode === 'http') listener.routes.sort(bySpecificity)
   }
   return {
     config: {
-      listeners: [...listeners.values()]
+      listeners: listeners
         .map(({ listener }) => listener)
-        .sort((a, b) => a.port - b.port),
+        .sort((a, b) => a.port - b.port || compare(a.address ?? '', b.address ?? '')),
       backends: backends.sorted(),
       networks: backends.networks(),
       checkIntervalMs: checkIntervalMs(catalog.hosts.size),
@@ -192,7 +206,12 @@ export const edgeConfig = (
   }
 }
 
-const routeKey = (claim: Claim): string => `${claim.port} ${claim.host}${claim.path}`
+const overlapping = (listener: EdgeListener, { port, address }: Claim): boolean =>
+  listener.port === port &&
+  (listener.address === undefined || address === undefined || listener.address === address)
+
+const routeKey = (claim: Claim): string =>
+  `${claim.address ?? ''}:${claim.port} ${claim.host}${claim.path}`
 
 const routeOf = (claim: Claim, backends: Backends): EdgeRoute => ({
   host: claim.host,
@@ -200,10 +219,13 @@ const routeOf = (claim: Claim, backends: Backends): EdgeRoute => ({
   backend: backends.of(claim),
 })
 
-const newListener = (claim: Claim, backends: Backends): EdgeListener =>
-  claim.mode === 'tcp'
-    ? { port: claim.port, mode: 'tcp', backend: backends.of(claim) }
-    : { port: claim.port, mode: 'http', routes: [routeOf(claim, backends)] }
+const newListener = (claim: Claim, backends: Backends): EdgeListener => ({
+  port: claim.port,
+  ...(claim.address === undefined ? {} : { address: claim.address }),
+  ...(claim.mode === 'tcp'
+    ? { mode: 'tcp', backend: backends.of(claim) }
+    : { mode: 'http', routes: [routeOf(claim, backends)] }),
+})
 
 /** The backends that claims need, each made once. */
 class Backends {

@@ -181,7 +181,7 @@ export const parseProxies = (text: string): { ports: Set<number>; backends: stri
   for (const line of text.split('\n')) {
     const [name, kind] = line.split(',')
     if (name === undefined) continue
-    const port = /^port-(\d+)$/.exec(name)?.[1]
+    const port = /^port-(\d+)(?:-[\d.]+)?$/.exec(name)?.[1]
     if (kind === 'FRONTEND' && port !== undefined) ports.add(Number(port))
     if (kind === 'BACKEND') backends.push(name)
   }

@@ -37,12 +37,22 @@ export interface EdgeSurroundings {
   self: CatalogHost | undefined
   /** Sources whose answers would not come back to the edge, as CIDR. Sorted. */
   local: string[]
+  /** IPv4 addresses of the host. */
+  addresses: ReadonlySet<string>
 }
 
 type Interfaces = ReturnType<typeof networkInterfaces>
 
 /** Bridges that Docker makes. */
 const BRIDGE = /^(?:docker0|docker_gwbridge|br-[0-9a-f]{12})$/
+
+/** The host's own IPv4 addresses. */
+export const hostAddresses = (interfaces: Interfaces = networkInterfaces()): Set<string> =>
+  new Set(
+    Object.values(interfaces).flatMap((each) =>
+      (each ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => address),
+    ),
+  )
 
 /** The host's own addresses and the networks of Docker's bridges on it, as CIDR. Sorted. */
 export const localRanges = (interfaces: Interfaces = networkInterfaces()): string[] => {

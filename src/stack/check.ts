@@ -95,7 +95,7 @@ interface Walk {
 const walk = (rows: Record<string, Row>, value: object, at: Walk): void => {
   for (const [key, child] of Object.entries(value)) {
     if (key.startsWith('x-') || child === undefined) continue
-    const here: Walk = { ...at, path: [...at.path, key], key: [...at.key, key] }
+    const here = { ...at, path: [...at.path, key], key: [...at.key, key], owner: value }
     const row = rows[key]
     if (row === undefined) {
       here.result.problems.push({
@@ -120,8 +120,8 @@ const walk = (rows: Record<string, Row>, value: object, at: Walk): void => {
 const entries = (value: object): [string | number, unknown][] =>
   Array.isArray(value) ? value.map((item, i) => [i, item]) : Object.entries(value)
 
-const judge = (row: Row, value: unknown, at: Walk): void => {
-  if (row.when !== undefined && !row.when(value, at.service)) return
+const judge = (row: Row, value: unknown, at: Walk & { owner: object }): void => {
+  if (row.when !== undefined && !row.when(value, at)) return
   const key = at.key.join('.')
   const tooOld = row.api !== undefined && !apiAtLeast(at.api, row.api)
   if (row.fate !== 'refused' && !tooOld) return

@@ -11,13 +11,14 @@ type Mode = NonNullable<SwarmServiceSpec['Mode']>
 export const serviceMode = (service: Service, awaitedToComplete: boolean): Mode => {
   const { deploy } = service
   const count = deploy?.replicas ?? service.scale ?? 1
-  switch (deploy?.mode ?? (awaitedToComplete ? 'replicated-job' : 'replicated')) {
+  const job = { ReplicatedJob: { MaxConcurrent: count, TotalCompletions: count } }
+  switch (deploy?.mode ?? 'replicated') {
     case 'replicated':
-      return { Replicated: { Replicas: count } }
+      return awaitedToComplete ? job : { Replicated: { Replicas: count } }
     case 'global':
-      return { Global: {} }
+      return awaitedToComplete ? { GlobalJob: {} } : { Global: {} }
     case 'replicated-job':
-      return { ReplicatedJob: { MaxConcurrent: count, TotalCompletions: count } }
+      return job
     case 'global-job':
       return { GlobalJob: {} }
   }

@@ -80,6 +80,8 @@ export interface PortRequest {
   target: number
   mode: PortMode
   proxyProtocol: boolean
+  /** IPv4: only the edges of hosts that have it, and on it alone. */
+  hostIp?: string
 }
 
 interface ServiceBasics {

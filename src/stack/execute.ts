@@ -1,5 +1,5 @@
 import { LABEL, MusterError, type Clock } from '../base/index.ts'
-import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
+import type { Engine, SecretSpec, Service, ServiceSpec } from '../engine/index.ts'
 import { canonicalSpec } from './canonical.ts'
 import type { Current } from './current.ts'
 import { type Dependency, HOLD_CONSTRAINT } from '../leader/index.ts'
@@ -69,19 +69,22 @@ export const execute = async (operation: Operation, context: ExecuteContext): Pr
 }
 
 const createFile = async (engine: Engine, file: DesiredFile): Promise<string> => {
-  const spec = {
-    Name: file.name,
-    Labels: file.labels,
-    ...(file.data === undefined ? {} : { Data: file.data }),
-    ...(file.templateDriver === undefined ? {} : { Templating: { Name: file.templateDriver } }),
-  }
-  if (file.kind === 'config') return (await engine.createConfig(spec)).ID
-  const driver =
-    file.driver === undefined
-      ? {}
-      : { Driver: { Name: file.driver.name, Options: file.driver.options } }
-  return (await engine.createSecret({ ...spec, ...driver })).ID
+  const spec = fileSpec(file)
+  return file.kind === 'config'
+    ? (await engine.createConfig(spec)).ID
+    : (await engine.createSecret(spec)).ID
 }
+
+/** A config or secret as it is posted. */
+export const fileSpec = (file: DesiredFile): SecretSpec => ({
+  Name: file.name,
+  Labels: file.labels,
+  ...(file.data === undefined ? {} : { Data: file.data }),
+  ...(file.templateDriver === undefined ? {} : { Templating: { Name: file.templateDriver } }),
+  ...(file.driver === undefined
+    ? {}
+    : { Driver: { Name: file.driver.name, Options: file.driver.options } }),
+})
 
 const authFor = (
   service: SettledService,

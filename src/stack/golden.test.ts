@@ -1,161 +1,144 @@
 /**
- * Stack files of other projects, and what `docker stack deploy` posts for them (recorded from
- * docker CLI 28.2.2 at a recording engine). Each names where it is from and its licence.
+ * Stack files of other projects, and every body that `docker stack deploy` posts for them: Muster
+ * posts the same, but for what differences.ts says.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { isDeepStrictEqual } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+import { CORPUS, type StackDeploy, stackDeploys } from '../../test/compose-conformance/corpus.ts'
+import { LABEL } from '../base/index.ts'
 import { loadStack } from '../compose/index.ts'
 import { canonicalSpec } from './canonical.ts'
-import type { DesiredStack } from './desired.ts'
+import { type About, type Body, DIFFERENCES, type Difference } from './differences.ts'
+import { fileSpec, wireSpec } from './execute.ts'
 import { readFileContents } from './files.ts'
-import golden from './golden/docker-stack-deploy.json' with { type: 'json' }
+import { emptyCluster } from './fixtures.ts'
+import { settle } from './settle.ts'
 import { toDesired } from './specs.ts'
 
-interface Call {
-  kind: string
-  body: Record<string, unknown> & { Name: string }
-}
+type Kind = 'services' | 'networks' | 'configs' | 'secrets'
+type Posted = Record<Kind, Map<string, Body>>
 
-const NO_NAMES = { networks: new Map<string, string>() }
-
-const desiredOf = async (fixture: {
-  compose: string
-  files: Record<string, string | undefined>
-}): Promise<{ desired: DesiredStack; folder: string }> => {
-  const folder = await mkdtemp(join(tmpdir(), 'muster-golden-'))
-  try {
-    for (const [name, text] of Object.entries({
-      ...fixture.files,
-      'compose.yaml': fixture.compose,
-    })) {
-      await mkdir(dirname(join(folder, name)), { recursive: true })
-      await writeFile(join(folder, name), text ?? '')
-    }
-    const loaded = await loadStack({
-      files: [join(folder, 'compose.yaml')],
-      projectName: 'proj',
-      env: {},
-      cwd: folder,
-    })
-    if (loaded.errors) throw new Error(JSON.stringify(loaded.errors))
-    const { contents } = await readFileContents(loaded.stack)
-    const result = toDesired(loaded.stack, {
-      api: '1.41',
-      restartDelayMs: 1000,
-      contents,
-      // What docker stack deploy leaves out with a warning.
-      tolerate: ['container_name', 'ports.host_ip'],
-    })
-    if (!('desired' in result)) throw new Error(JSON.stringify(result.problems))
-    return { desired: result.desired, folder }
-  } finally {
-    await rm(folder, { recursive: true })
+/** Refused with its reasons, or all that is posted on an empty cluster, by kind and name. */
+const ours = async (path: string): Promise<Posted | { refused: string[] }> => {
+  const file = join(CORPUS, path)
+  const loaded = await loadStack({
+    files: [file],
+    projectName: 'proj',
+    env: { HOME: '/root' },
+    cwd: dirname(file),
+  })
+  if (loaded.errors) return { refused: loaded.errors.map((each) => each.message) }
+  const { contents, problems } = await readFileContents(loaded.stack)
+  const specs = toDesired(loaded.stack, { api: '1.51', restartDelayMs: 1000, contents })
+  if (problems.length > 0 || !('desired' in specs)) {
+    throw new Error([...problems, ...specs.problems].map((each) => each.message).join('\n'))
+  }
+  const { settled, conflicts } = settle(specs.desired, emptyCluster('proj'), new Map())
+  expect(conflicts).toEqual([])
+  const context = {
+    networks: new Map<string, string>(),
+    files: new Map(settled.files.map((each) => [`${each.kind} ${each.name}`, 'id'])),
+  }
+  const files = (kind: 'config' | 'secret') =>
+    settled.files
+      .filter((each) => each.kind === kind && !each.external)
+      .map((each) => fileSpec(each) as unknown as Body)
+  return {
+    services: byName(
+      settled.services.map((service) => {
+        const held = service.after.length > 0
+        return wireSpec(service, context, { held, forceUpdate: 0 }) as Body
+      }),
+      serviceForm,
+    ),
+    networks: byName(
+      settled.networks
+        .filter((each) => !each.external)
+        .map((each) => each.request as unknown as Body),
+      plainForm,
+    ),
+    configs: byName(files('config'), plainForm),
+    secrets: byName(files('secret'), plainForm),
   }
 }
 
-type Loose = Record<string, unknown>
+const theirs = ({ calls }: StackDeploy): Posted => {
+  const bodies = (kind: Kind) =>
+    calls
+      .filter((call) => call.kind === kind)
+      .map(({ body }) => JSON.parse(JSON.stringify(body).replaceAll('${CORPUS}', CORPUS)) as Body)
+  return {
+    services: byName(bodies('services'), serviceForm),
+    networks: byName(bodies('networks'), plainForm),
+    configs: byName(bodies('configs'), plainForm),
+    secrets: byName(bodies('secrets'), plainForm),
+  }
+}
 
-/** Without what Muster does otherwise on purpose: everything below, and nothing else. */
-const comparable = (canonical: Loose, dockers: Loose): Loose => {
-  const spec = structuredClone(canonical)
-  const task = spec.TaskTemplate as Loose
-  const container = task.ContainerSpec as Loose
-  // Muster always says how updates go; Docker leaves that to Swarm where the file says nothing.
-  delete spec.UpdateConfig
-  delete spec.RollbackConfig
-  // The restart delay is the cluster's where the file says nothing.
-  const restart = { ...(task.RestartPolicy as Loose | undefined) }
-  const dockersTask = dockers.TaskTemplate as Loose
-  if ((dockersTask.RestartPolicy as Loose | undefined)?.Delay === undefined) delete restart.Delay
-  if (Object.keys(restart).length > 0) task.RestartPolicy = restart
-  else delete task.RestartPolicy
-  // TCP ports of mode ingress are the edges'.
-  const endpoint = { ...(spec.EndpointSpec as Loose | undefined) }
-  const ports = ((endpoint.Ports ?? []) as Loose[]).filter(
-    (each) => each.Protocol || each.PublishMode,
+/** By the name in the file: without the hash. */
+const byName = (bodies: Body[], form: (body: Body) => Body): Map<string, Body> =>
+  new Map(bodies.map((body) => [String(body.Name).replace(/_[0-9a-f]{12}$/, ''), form(body)]))
+
+/** One form for equal specs; whether it is held back is kept beside, canonical specs release it. */
+const serviceForm = (body: Body): Body => ({
+  ...canonicalSpec(body as never, { networks: new Map() }),
+  ...((body.Labels as Body | undefined)?.[LABEL.after] === undefined ? {} : { Held: true }),
+})
+
+/** Without nulls, false and empty text, which all say the default. */
+const plainForm = (body: Body): Body =>
+  Object.fromEntries(
+    Object.entries(body).flatMap(([key, value]): [string, unknown][] => {
+      if (value === null || value === '' || value === false || value === undefined) return []
+      const inner = typeof value === 'object' && !Array.isArray(value)
+      return [[key, inner ? plainForm(value as Body) : value]]
+    }),
   )
-  delete endpoint.Ports
-  if (ports.length > 0) endpoint.Ports = ports
-  if (Object.keys(endpoint).length > 0) spec.EndpointSpec = endpoint
-  else delete spec.EndpointSpec
-  // Configs and secrets are named after their content.
-  for (const file of [container.Configs, container.Secrets].flat() as (Loose | undefined)[]) {
-    for (const key of ['ConfigName', 'SecretName']) {
-      if (typeof file?.[key] === 'string') file[key] = file[key].replace(/_[0-9a-f]{12}$/, '')
+
+const used = new Set<Difference>()
+
+const asOurs = (theirs: Body, ours: Body, { of, ...about }: About & Pick<Difference, 'of'>): Body =>
+  DIFFERENCES.filter((each) => each.of === of).reduce((body, difference) => {
+    const rewritten = difference.rewrite?.(body, ours, about) ?? body
+    if (!isDeepStrictEqual(rewritten, body)) used.add(difference)
+    return rewritten
+  }, theirs)
+
+const accepted = stackDeploys().filter(({ ok }) => ok)
+
+test('all files that docker stack deploy accepts are compared', () => {
+  expect(accepted.length).toBe(52)
+})
+
+describe('what docker stack deploy takes becomes the same objects', () => {
+  test.each(accepted.map((each) => [each.path, each] as const))('%s', async (path, recorded) => {
+    const mine = await ours(path)
+    if ('refused' in mine) {
+      // Only what the reference loader refuses too: see the conformance cases.
+      expect(mine.refused.join()).toMatch(/does not look like a container name/)
+      for (const difference of DIFFERENCES) if (difference.of === 'files') used.add(difference)
+      return
     }
-  }
-  // The same folder, with and without a slash at its end.
-  for (const mount of (container.Mounts ?? []) as Loose[]) {
-    mount.Target = String(mount.Target).replace(/(?<=.)\/$/, '')
-  }
-  // A tolerated container name is one more name on the networks.
-  for (const network of (task.Networks ?? []) as Loose[]) {
-    network.Aliases = (network.Aliases as string[]).slice(-1)
-  }
-  return spec
-}
-
-describe('what docker stack deploy takes becomes the same services', () => {
-  test.each(golden.map((each) => [each.from, each] as const))('%s', async (_, fixture) => {
-    const { desired, folder } = await desiredOf(fixture)
-    const calls = JSON.parse(JSON.stringify(fixture.calls).replaceAll('${DIR}', folder)) as Call[]
-    const posted = calls.filter((each) => each.kind === 'services').map((each) => each.body)
-
-    expect(desired.services.map((each) => each.name).sort()).toEqual(
-      posted.map((each) => each.Name).sort(),
-    )
-    for (const body of posted) {
-      const mine = desired.services.find((each) => each.name === body.Name)
-      if (mine === undefined) continue
-      const theirs = canonicalSpec(body, NO_NAMES)
-      const ours = canonicalSpec(mine.spec, NO_NAMES)
-      expect(comparable(ours, theirs)).toEqual(comparable(theirs, theirs))
-      const edge = (((body.EndpointSpec as Loose | undefined)?.Ports ?? []) as Loose[]).filter(
-        (each) => each.Protocol === 'tcp' && each.PublishMode === 'ingress',
-      )
-      expect(mine.ports.map((each) => [each.published, each.target])).toEqual(
-        edge.map((each) => [each.PublishedPort, each.TargetPort]),
-      )
+    const about = { dotEnv: existsSync(join(CORPUS, dirname(path), '.env')) }
+    const docker = theirs(recorded)
+    for (const [kind, of] of [
+      ['services', 'services'],
+      ['networks', 'networks'],
+      ['configs', 'configs and secrets'],
+      ['secrets', 'configs and secrets'],
+    ] as const) {
+      expect([...mine[kind].keys()].sort(), kind).toEqual([...docker[kind].keys()].sort())
+      for (const [name, body] of docker[kind]) {
+        const own = mine[kind].get(name) ?? {}
+        expect(own, `${kind} ${name}`).toEqual(asOurs(body, own, { of, ...about }))
+      }
     }
   })
+})
 
-  test.each(golden.map((each) => [each.from, each] as const))(
-    '%s: the rest',
-    async (_, fixture) => {
-      const { desired } = await desiredOf(fixture)
-      const bodies = (kind: string) =>
-        (fixture.calls as unknown as Call[])
-          .filter((each) => each.kind === kind)
-          .map((each) => each.body)
-
-      const own = desired.networks.filter((each) => !each.external)
-      expect(own.map((each) => each.name).sort()).toEqual(
-        bodies('networks')
-          .map((each) => each.Name)
-          .sort(),
-      )
-      for (const network of own) {
-        const body = bodies('networks').find((each) => each.Name === network.name)
-        expect(network.request.Attachable).toBe(true)
-        expect(network.request.Driver).toBe('overlay')
-        expect(network.request.Internal ?? false).toBe(body?.Internal)
-        expect(network.request.Labels).toEqual(body?.Labels)
-      }
-      for (const [kind, group] of [
-        ['config', 'configs'],
-        ['secret', 'secrets'],
-      ] as const) {
-        const files = desired.files.filter((each) => each.kind === kind && !each.external)
-        expect(
-          files.map((each) => `${each.name.replace(/_[0-9a-f]{12}$/, '')} ${each.data}`).sort(),
-        ).toEqual(
-          bodies(group)
-            .map((each) => `${each.Name} ${String(each.Data)}`)
-            .sort(),
-        )
-      }
-    },
-  )
+afterAll(() => {
+  const unused = DIFFERENCES.filter((each) => !used.has(each)).map((each) => each.says)
+  expect(unused, 'differences that no file shows').toEqual([])
 })

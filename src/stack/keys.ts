@@ -2,6 +2,7 @@
  * What becomes of every key of a Compose file: one row a key, nothing is ignored in silence. The
  * types demand a row for each key of the model, so a new key cannot be forgotten.
  */
+import { isIPv4 } from 'node:net'
 import type {
   Config,
   CredentialSpec,
@@ -23,6 +24,7 @@ import type {
   UpdateConfig,
   Volume,
 } from '../compose/index.ts'
+import { isEdgePort } from './ports.ts'
 
 /**
  * - `swarm`: carried by Swarm's own objects
@@ -42,7 +44,7 @@ export interface Row {
   /** Refused, and leaving it out would make something else of the service: cannot be tolerated. */
   firm?: true
   /** Refused only when this says so; absent: always. */
-  when?: (value: unknown, service: Service) => boolean
+  when?: (value: unknown, at: { service: Service; owner: object }) => boolean
   /** Lowest API version of the engine that takes it. */
   api?: string
   /** Keys below: of the value itself, or of each of its items or entries. */
@@ -119,10 +121,11 @@ const port: Keys<Port> = {
   mode: swarm,
   host_ip: {
     ...refused(
-      'a published port answers on every address of every host, so this would open it wider than asked',
-      'leave the port out and use the name of the service, or leave the address out',
+      'Swarm publishes UDP ports and mode: host on every address, and edges have no IPv6: this would open it wider than asked',
+      'a TCP port on an IPv4 address, which the edges of hosts that have it listen on; or leave the address out',
     ),
-    when: (value) => !anyAddress.has(String(value)),
+    when: (value, { owner }) =>
+      !anyAddress.has(String(value)) && !(isIPv4(String(value)) && isEdgePort(owner)),
   },
   target: swarm,
   published: muster('TCP ports are served by the edge of every host'),
@@ -230,7 +233,7 @@ export const SERVICE_KEYS: Keys<Service> = {
       'there is no image to run: Muster deploys images, it does not build this one',
       'build it, push it to a registry that every host can reach, and set image',
     ),
-    when: (_, service) => service.image === undefined,
+    when: (_, { service }) => service.image === undefined,
   },
   cap_add: swarm,
   cap_drop: swarm,
@@ -238,13 +241,12 @@ export const SERVICE_KEYS: Keys<Service> = {
   cgroup_parent: notInSwarm(),
   command: {
     ...firm('Swarm cannot clear the command of an image', 'set entrypoint, which clears it too'),
-    when: (value, service) =>
+    when: (value, { service }) =>
       Array.isArray(value) && value.length === 0 && !((service.entrypoint?.length ?? 0) > 0),
   },
   configs: { fate: 'swarm', each: fileReference },
-  container_name: refused(
-    'each replica has its own name, STACK_SERVICE.SLOT.ID',
-    'use the name of the service (tolerated, this name becomes one more name of it on its networks)',
+  container_name: muster(
+    'one more name of the service on its networks; containers are called STACK_SERVICE.SLOT.ID',
   ),
   cpu_count: notInSwarm(limits),
   cpu_percent: notInSwarm(limits),
@@ -274,7 +276,7 @@ export const SERVICE_KEYS: Keys<Service> = {
   domainname: muster('joined to hostname'),
   entrypoint: {
     ...firm('Swarm cannot clear the entrypoint of an image', 'set command too, or entrypoint'),
-    when: (value, service) =>
+    when: (value, { service }) =>
       Array.isArray(value) && value.length === 0 && !((service.command?.length ?? 0) > 0),
   },
   env_file: client,

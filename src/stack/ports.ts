@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import type { EndpointPortConfig } from './endpoint.ts'
 import type { Port, Service } from '../compose/index.ts'
 import type { Problem } from './check.ts'
@@ -27,7 +28,7 @@ export const servicePorts = (
         path: [...path, 'published'],
         message: `expected a port or a range of ports, got "${port.published}".`,
       })
-    } else if (port.mode === 'host' || (port.protocol ?? 'tcp') !== 'tcp') {
+    } else if (!isEdgePort(port)) {
       if (typeof range === 'object') {
         problems.push({
           path: [...path, 'published'],
@@ -53,6 +54,9 @@ export const servicePorts = (
         target: port.target,
         mode: own?.mode ?? (port.app_protocol === 'http' ? 'http' : 'tcp'),
         proxyProtocol: own?.proxy_protocol ?? options.proxy_protocol ?? false,
+        ...(isIPv4(port.host_ip ?? '') && port.host_ip !== '0.0.0.0'
+          ? { hostIp: port.host_ip ?? '' }
+          : {}),
       })
     }
   }
@@ -65,6 +69,10 @@ export const servicePorts = (
   }
   return result
 }
+
+/** Served by the edges; all others are Swarm's own. */
+export const isEdgePort = ({ mode, protocol }: Pick<Port, 'mode' | 'protocol'>): boolean =>
+  mode !== 'host' && (protocol ?? 'tcp') === 'tcp'
 
 const swarmPort = (port: Port, published: number | undefined): EndpointPortConfig => ({
   ...(port.name === undefined ? {} : { Name: port.name }),

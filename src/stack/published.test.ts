@@ -69,6 +69,19 @@ describe('two who want one port', () => {
     expect(await conflictsOf(yaml, [holder])).toEqual([])
   })
 
+  test('addresses of a host keep ports apart, any address does not', () => {
+    const claim = (service: string, hostIp?: string): Claim => ({
+      service,
+      port: 80,
+      protocol: 'tcp',
+      by: 'edge',
+      ...(hostIp === undefined ? {} : { hostIp }),
+    })
+    expect(conflicting(claim('a', '10.0.0.1'), claim('b', '10.0.0.2'))).toBe(false)
+    expect(conflicting(claim('a', '10.0.0.1'), claim('b', '10.0.0.1'))).toBe(true)
+    expect(conflicting(claim('a', '10.0.0.1'), claim('b'))).toBe(true)
+  })
+
   test('two services of one file, and the ports of the hosts themselves', async () => {
     const twice = 'services: { a: { image: w, ports: ["80:1"] }, b: { image: w, ports: ["80:2"] } }'
     expect(await conflictsOf(twice, [])).toHaveLength(1)

@@ -14,6 +14,8 @@ export interface Claim {
   by: 'edge' | 'route' | 'ingress' | 'host'
   /** Of a route. */
   route?: { host: string; path: string }
+  /** The only address that it is about; absent: every one. */
+  hostIp?: string
 }
 
 const portsSchema = z.array(
@@ -22,6 +24,7 @@ const portsSchema = z.array(
     target: z.number(),
     mode: z.enum(['tcp', 'http']),
     proxyProtocol: z.boolean(),
+    hostIp: z.ipv4().exactOptional(),
   }),
 )
 const routesSchema = z.array(
@@ -64,11 +67,12 @@ export const claimsOf = (service: Service): Claim[] => {
 /** A port in http mode is the route of every host and path that nobody else has. */
 const edgeClaim = (
   service: string,
-  { published, mode }: { published: number; mode: PortMode },
+  { published, mode, hostIp }: { published: number; mode: PortMode; hostIp?: string },
 ): Claim => ({
   service,
   port: published,
   protocol: 'tcp',
+  ...(hostIp === undefined ? {} : { hostIp }),
   ...(mode === 'http' ? { by: 'route', route: { host: '*', path: '/' } } : { by: 'edge' }),
 })
 
@@ -103,7 +107,8 @@ const RESERVED: Claim[] = [
 /** Two claims that cannot both be had. */
 export const conflicting = (a: Claim, b: Claim): boolean => {
   if (a.port !== b.port || a.protocol !== b.protocol) return false
-  if (a.by === 'route' && b.by === 'route') {
+  if (a.hostIp !== undefined && b.hostIp !== undefined && a.hostIp !== b.hostIp) return false
+  if (a.hostIp === b.hostIp && a.by === 'route' && b.by === 'route') {
     return a.route?.host === b.route?.host && a.route?.path === b.route?.path
   }
   // Swarm puts tasks that want the same port of a host on different hosts.
@@ -113,7 +118,7 @@ export const conflicting = (a: Claim, b: Claim): boolean => {
 const describe = (claim: Claim): string =>
   claim.by === 'route' && (claim.route?.host !== '*' || claim.route.path !== '/')
     ? `http://${claim.route?.host}:${claim.port}${claim.route?.path}`
-    : `port ${claim.port}/${claim.protocol}`
+    : `port ${claim.hostIp === undefined ? '' : `${claim.hostIp}:`}${claim.port}/${claim.protocol}`
 
 /** A claim that is somebody else's already, with the service of the file that wants it. */
 export interface PortConflict {
@@ -145,9 +150,9 @@ export const settlePorts = (
   }
   for (const service of desired) {
     for (const port of service.ports) {
-      const { published, mode } = port
+      const { published } = port
       if (typeof published === 'number') {
-        claim(service.key, edgeClaim(service.name, { published, mode }))
+        claim(service.key, edgeClaim(service.name, { ...port, published }))
       }
     }
     for (const route of service.http) claim(service.key, routeClaim(service.name, route))
@@ -170,7 +175,7 @@ export const settlePorts = (
             message: `${service.name}: no port is free for ${request.target}.`,
             hint: 'Name one that is.',
           })
-        } else taken.push(edgeClaim(service.name, { published, mode: request.mode }))
+        } else taken.push(edgeClaim(service.name, { ...request, published }))
         return { ...request, published: published ?? 0 }
       }),
     )

@@ -55,12 +55,12 @@ x-muster:
     ])
   })
 
-  test('an address of one host is refused, because the port would be open on all', async () => {
-    expect(await refusal('ports: ["127.0.0.1:80:80"]')).toMatchObject([
-      { path: 'services.web.ports.0.host_ip', line: 4 },
+  test('an address of a host is kept; any address is none', async () => {
+    const { ports } = await service('ports: ["127.0.0.1:80:80", "0.0.0.0:81:81"]')
+    expect(ports).toEqual([
+      { published: 80, target: 80, mode: 'tcp', proxyProtocol: false, hostIp: '127.0.0.1' },
+      { published: 81, target: 81, mode: 'tcp', proxyProtocol: false },
     ])
-    const { ports } = await service('ports: ["0.0.0.0:80:80"]')
-    expect(ports).toHaveLength(1)
   })
 
   test('a range and no port are left open', async () => {
@@ -99,7 +99,8 @@ x-muster:
 describe('keys that a cluster cannot carry', () => {
   test.each([
     ['privileged: true', 'services.web.privileged'],
-    ['container_name: boss', 'services.web.container_name'],
+    ['ports: ["127.0.0.1:53:53/udp"]', 'services.web.ports.0.host_ip'],
+    ['ports: ["[::1]:80:80"]', 'services.web.ports.0.host_ip'],
     ['pid: host', 'services.web.pid'],
     ['devices: ["/dev/null:/dev/null"]', 'services.web.devices'],
     ['network_mode: none', 'services.web.network_mode'],
@@ -136,16 +137,23 @@ describe('keys that a cluster cannot carry', () => {
     })
   })
 
+  test('container_name is one more name, and said', async () => {
+    const desired = await desiredFrom('services: { web: { image: web, container_name: boss } }')
+    expect(desired.notes.join()).toContain('container_name of web: one more name')
+    expect(desired.services[0]?.spec.TaskTemplate.Networks?.[0]?.Aliases).toEqual(['boss', 'web'])
+  })
+
   test('tolerated keys are left out and said; what must not be left out is not tolerated', async () => {
     const desired = await desiredFrom(
-      'services: { web: { image: web, container_name: boss, x-muster: { tolerate: [container_name] } } }',
+      'services: { web: { image: web, cpuset: "0", x-muster: { tolerate: [cpuset] } } }',
     )
-    expect(desired.notes.join()).toContain('container_name')
-    expect(desired.services[0]?.spec.TaskTemplate.Networks?.[0]?.Aliases).toEqual(['boss', 'web'])
+    expect(desired.notes).toEqual(['web: cpuset has no effect (tolerated).'])
     expect(
       (await desiredFrom('services: { web: { image: web, pid: host } }', { tolerate: ['pid'] }))
         .services,
     ).toHaveLength(1)
+    // What is carried anyway needs no tolerance, and a file that asks for it is not wrong.
+    await service('cap_add: [NET_ADMIN]', { tolerate: ['cap_add'] })
     expect(await refusal('devices: ["/dev/null"]', { tolerate: ['devices'] })).toHaveLength(2)
     expect(await refusal('x-muster: { tolerate: [contaner_name] }')).toMatchObject([
       { path: 'services.web.x-muster.tolerate.0', line: 4 },
@@ -234,6 +242,21 @@ services:
   job: { image: j, restart: always }
 `)
     expect(problems).toMatchObject([{ path: ['services', 'job', 'restart'] }])
+  })
+
+  test('what is waited for to complete is a job, whatever mode is written', async () => {
+    const modeOf = async (deploy: string) =>
+      (
+        await desiredFrom(`
+services:
+  web: { image: w, depends_on: { job: { condition: service_completed_successfully } } }
+  job: { image: j, deploy: ${deploy} }
+`)
+      ).services.find((each) => each.key === 'job')?.spec.Mode
+    const job = { ReplicatedJob: { MaxConcurrent: 1, TotalCompletions: 1 } }
+    expect(await modeOf('{ restart_policy: { condition: on-failure } }')).toEqual(job)
+    expect(await modeOf('{ mode: replicated }')).toEqual(job)
+    expect(await modeOf('{ mode: global }')).toEqual({ GlobalJob: {} })
   })
 })
 

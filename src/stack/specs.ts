@@ -56,7 +56,7 @@ export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
   const tolerated = tolerances(stack, musters, { flags: options.tolerate ?? [], problems })
   const checked = checkKeys(stack, { api: options.api, tolerated })
   problems.push(...checked.problems)
-  const notes = checked.notes
+  const notes = [...checked.notes, ...containerNames(stack)]
   const { files, names } = desiredFiles(stack, options.contents, problems)
   const shared: Shared = {
     stack,
@@ -66,7 +66,6 @@ export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
     notes,
     awaited: awaitedToComplete(stack),
     aliases: linkAliases(stack, problems),
-    tolerated,
   }
   const services = Object.entries(stack.services).map(([key, service]) =>
     desiredService(key, service, { ...shared, muster: musters.get(key) ?? {} }),
@@ -99,7 +98,6 @@ interface Shared {
   awaited: ReadonlySet<string>
   /** More names of a service on its networks, from `links` of others. */
   aliases: ReadonlyMap<string, string[]>
-  tolerated: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 const desiredService = (
@@ -188,6 +186,16 @@ const desiredService = (
   }
 }
 
+const containerNames = ({ services }: Stack): string[] => {
+  const named = Object.entries(services).filter(([, each]) => each.container_name !== undefined)
+  return named.length === 0
+    ? []
+    : [
+        `container_name of ${named.map(([key]) => key).join(', ')}: one more name on the networks; ` +
+          'containers are called STACK_SERVICE.SLOT.ID.',
+      ]
+}
+
 /** The name of a service is a DNS label. */
 const MAX_NAME = 63
 
@@ -235,11 +243,6 @@ const attachments = (key: string, service: Service, shared: Shared): Attachment[
   const networks = Object.entries(service.networks ?? {})
   const wanted: [string, ServiceNetwork | undefined][] =
     networks.length > 0 ? networks : [['default', undefined]]
-  const containerName =
-    service.container_name !== undefined &&
-    [key, '*'].some((each) => shared.tolerated.get(each)?.has('container_name'))
-      ? [service.container_name]
-      : []
   return wanted
     .map(([name, attachment]): Attachment => {
       const network = shared.stack.networks[name]
@@ -251,7 +254,7 @@ const attachments = (key: string, service: Service, shared: Shared): Attachment[
       }
       const aliases = [
         ...(attachment?.aliases ?? []),
-        ...containerName,
+        ...(service.container_name === undefined ? [] : [service.container_name]),
         ...(shared.aliases.get(key) ?? []),
         key,
       ]
@@ -277,17 +280,6 @@ const dependencies = (key: string, service: Service, shared: Shared): Dependency
   Object.entries(service.depends_on ?? {}).flatMap(([name, each]) => {
     const target = shared.stack.services[name]
     if (target === undefined) return []
-    const mode = target.deploy?.mode
-    if (
-      each.condition === 'service_completed_successfully' &&
-      (mode === 'replicated' || mode === 'global')
-    ) {
-      shared.problems.push({
-        path: ['services', key, 'depends_on', name],
-        message: `"${name}" never completes: its deploy.mode is ${mode}.`,
-        hint: `Give ${name} deploy.mode: replicated-job, or wait for service_started or service_healthy.`,
-      })
-    }
     return [
       {
         service: fullName(shared.stack, name),

@@ -11,8 +11,8 @@ import {
 import { MUSTER_KEY, type MusterOptions, parseStackTolerance } from './x-muster.ts'
 
 /**
- * The keys that may be without effect, by service; `*` holds for all. A key that does nothing wrong
- * when it is kept, or that nobody could do without, is no candidate and is a problem.
+ * The keys that may be without effect, by service; `*` holds for all. A key that nobody could do
+ * without, or that nobody knows, is a problem; one that is carried anyway is not.
  */
 export const tolerances = (
   stack: Stack,
@@ -21,10 +21,12 @@ export const tolerances = (
 ): Map<string, Set<string>> => {
   const accept = (keys: readonly string[], path: ModelPath): Set<string> => {
     for (const [i, key] of keys.entries()) {
-      if (TOLERABLE.has(key)) continue
+      if (TOLERABLE.has(key) || CARRIED.has(key)) continue
       problems.push({
         path: path.length === 0 ? [] : [...path, 'tolerate', i],
-        message: `"${key}" cannot be tolerated: it is either carried anyway or cannot be left out.`,
+        message: FIRM.has(key)
+          ? `${key} cannot be tolerated: without it the service would be another one.`
+          : `"${key}" is no key of a Compose file.`,
         hint: `What can be: ${[...TOLERABLE].sort().join(', ')}.`,
       })
     }
@@ -43,19 +45,35 @@ export const tolerances = (
   ])
 }
 
-const collect = (rows: Record<string, Row>, prefix: string[]): string[] =>
-  Object.entries(rows).flatMap(([key, row]) => {
+type Kind = 'tolerable' | 'firm' | 'carried'
+
+const kindOf = (row: Row): Kind => {
+  if (row.firm === true) return 'firm'
+  return row.fate === 'refused' || row.api !== undefined ? 'tolerable' : 'carried'
+}
+
+const collect = (rows: Record<string, Row>, prefix: string[]): [Kind, string][] =>
+  Object.entries(rows).flatMap(([key, row]): [Kind, string][] => {
     const path = [...prefix, key]
-    const own =
-      row.firm !== true && (row.fate === 'refused' || row.api !== undefined) ? [path.join('.')] : []
-    return [...own, ...collect(row.keys ?? {}, path), ...collect(row.each ?? {}, path)]
+    return [
+      [kindOf(row), path.join('.')],
+      ...collect(row.keys ?? {}, path),
+      ...collect(row.each ?? {}, path),
+    ]
   })
 
-/** Every key that may be tolerated, as `ports.host_ip`. */
-export const TOLERABLE: ReadonlySet<string> = new Set([
+const ALL = [
   ...collect(SERVICE_KEYS, []),
   ...collect(NETWORK_KEYS, ['networks']),
   ...collect(VOLUME_KEYS, ['volumes']),
   ...collect(CONFIG_KEYS, ['configs']),
   ...collect(SECRET_KEYS, ['secrets']),
-])
+]
+
+const keysOf = (wanted: Kind): ReadonlySet<string> =>
+  new Set(ALL.filter(([kind]) => kind === wanted).map(([, key]) => key))
+
+/** Every key that may be tolerated, as `ports.host_ip`. */
+const TOLERABLE = keysOf('tolerable')
+const FIRM = keysOf('firm')
+const CARRIED = keysOf('carried')
