@@ -2,6 +2,7 @@
  * The head of a clustered service: a Swarm service without tasks that carries what the user wrote.
  * Its labels say which recipe makes members of it, and how many.
  */
+import { createHash } from 'node:crypto'
 import { LABEL } from '../base/index.ts'
 import type { ClusterName } from './clusters.ts'
 import { type Decode, CorruptMessage, fromJson, integer, list, object } from './decode.ts'
@@ -57,3 +58,26 @@ export const headOf = (spec: {
 /** True for the service of one member: it is shown and handled as a part of its cluster. */
 export const isMemberService = (spec: { Labels?: Record<string, string> | undefined }): boolean =>
   spec.Labels?.[LABEL.memberOf] !== undefined
+
+/**
+ * What the members are made from, as a short hash: everything of the head but where it may run and
+ * how many there are. A member whose label says another is out of date.
+ */
+export const memberHash = (head: {
+  TaskTemplate?: object | undefined
+  Labels?: Record<string, string> | undefined
+}): string => {
+  const { Placement: _, ...template } = (head.TaskTemplate ?? {}) as { Placement?: unknown }
+  const text = JSON.stringify(sorted([template, head.Labels?.[LABEL.recipe]]))
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map((each) => sorted(each))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, each]) => [key, sorted(each)]),
+  )
+}
