@@ -6,4 +6,11 @@ export const NETNS_DIR = `${RUN_DIR}/netns`
 /** Shared with the edge container: haproxy.cfg and the admin socket. */
 export const EDGE_DIR = `${RUN_DIR}/edge`
 export const STATE_DIR = '/var/lib/muster'
+/** One folder for each volume of our driver. */
+export const VOLUMES_DIR = `${STATE_DIR}/volumes`
+/** Volumes of type `run`: files that are made anew at each start of a member. */
+export const MEMBERS_RUN_DIR = `${RUN_DIR}/members`
+/** Where Docker looks for a volume driver called `muster`. */
+export const VOLUME_DRIVER = 'muster'
+export const PLUGIN_SOCKET = `/run/docker/plugins/${VOLUME_DRIVER}.sock`
 export const LOG_DIR = '/var/log/muster'

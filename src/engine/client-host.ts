@@ -12,6 +12,7 @@ const PULL_LIMIT_MS = 15 * 60_000
 /** The engine's own grace period when it is given none, plus time to clean up. */
 const STOP_GRACE_S = 10
 const CLEANUP_MS = 20_000
+const VOLUME_LIMIT_MS = 60_000
 
 /** Splits `name:tag` or `name@sha256:...` as POST /images/create wants it. */
 export const splitReference = (image: string): { fromImage: string; tag: string } => {
@@ -128,6 +129,17 @@ export const hostApi = (transport: Transport): HostApi => {
           return Config?.Tty === true
         },
       }),
+    createVolume: async ({ name, driver, options, labels }) => {
+      const doing = `create volume ${name}`
+      const body = { Name: name, Driver: driver, DriverOpts: options, Labels: labels }
+      // A driver that is not there is waited for by the engine.
+      await post('/volumes/create', doing, { body, limitMs: VOLUME_LIMIT_MS })
+    },
+    removeVolume: async (name) => {
+      const doing = `remove volume ${name}`
+      const path = `/volumes/${encodeURIComponent(name)}`
+      await transport.text({ method: 'DELETE', path, doing, limitMs: VOLUME_LIMIT_MS })
+    },
     exec: (id, options) => exec(transport, id, options),
     pullImage: async (image, { registryAuth, onProgress } = {}) => {
       const doing = `pull ${image}`

@@ -111,6 +111,15 @@ export interface HostApi {
   killContainer(id: string, signal?: string): Promise<void>
   removeContainer(id: string, options?: { force?: boolean }): Promise<void>
   containerLogs(id: string, options: LogOptions): AsyncIterable<LogLine>
+  /** Makes a volume. One of that name and driver that is there already is left as it is. */
+  createVolume(volume: {
+    name: string
+    driver: string
+    options?: Record<string, string>
+    labels?: Record<string, string>
+  }): Promise<void>
+  /** CONFLICT while a container has it, running or not. */
+  removeVolume(name: string): Promise<void>
   /** Runs a command in a container. `stream` carries stdin, and stdout and stderr apart unless `tty`. */
   exec(container: string, options: ExecOptions): Promise<ExecSession>
   pullImage(

@@ -55,6 +55,16 @@ export const hostCases = (contract: () => Contract): void => {
     await refused('NOT_FOUND', engine.inspectContainer(Id))
   })
 
+  it('makes a volume once, and removes it', async () => {
+    const c = contract()
+    const { engine } = c
+    const volume = { name: c.name('volume'), driver: 'local', labels: { box: 'a' } }
+    await engine.createVolume(volume)
+    await engine.createVolume(volume)
+    await engine.removeVolume(volume.name)
+    await refused('NOT_FOUND', engine.removeVolume(volume.name))
+  })
+
   it('connects a container to an attachable network, and takes it off', async () => {
     const c = contract()
     const { engine } = c

@@ -164,6 +164,22 @@ export const hostEngine = (facade: Facade): HostApi => {
     async *containerLogs(id, options) {
       yield* containerLogs(find(id, `read the logs of container ${id}`), options)
     },
+    createVolume: async ({ name, driver }) => {
+      const doing = `create volume ${name}`
+      facade.reach(doing)
+      const old = host.volumes.get(name)
+      if (old !== undefined && old !== driver) {
+        throw facade.refuse(409, `volume ${name} already exists with driver ${old}`, doing)
+      }
+      host.volumes.set(name, driver)
+    },
+    removeVolume: async (name) => {
+      const doing = `remove volume ${name}`
+      facade.reach(doing)
+      if (!host.volumes.delete(name)) {
+        throw facade.refuse(404, `get ${name}: no such volume`, doing)
+      }
+    },
     exec: async (id, { command, tty = false, stdin = false }) => {
       const doing = `run ${command[0] ?? 'a command'} in container ${id}`
       const container = find(id, doing)

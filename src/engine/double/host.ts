@@ -30,6 +30,8 @@ export class Host {
   readonly address: string
   readonly containers = new Map<string, Container>()
   readonly images = new Set<string>()
+  /** Driver by name. */
+  readonly volumes = new Map<string, string>()
   readonly events = new EventLog()
   readonly #options: HostOptions
   readonly #watchers = new Map<string, () => void>()

@@ -1,0 +1,6 @@
+export * from './anchor.ts'
+export * from './driver.ts'
+export * from './options.ts'
+export * from './plugin-server.ts'
+export * from './record.ts'
+export * from './store.ts'
