@@ -37,6 +37,8 @@ export const catalogToJson = (catalog: Catalog): object => ({
   services: [...catalog.services.values()],
   endpoints: [...catalog.endpoints.values()],
   leaving: [...catalog.leaving],
+  members: [...catalog.members.values()],
+  clusters: [...catalog.clusters.values()],
   settings: catalog.settings,
 })
 

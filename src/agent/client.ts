@@ -10,6 +10,7 @@ import {
   type ExecRequest,
   decodeChanges,
   decoders,
+  reportId,
 } from '../catalog/index.ts'
 import type { ExecSession } from '../engine/index.ts'
 import type { EventLine } from './api.ts'
@@ -134,7 +135,10 @@ const catalogHead = object({ version: integer(0), origin: anyText(1024) })
 
 const decodeCatalog = (value: unknown): Catalog => {
   const { version, origin } = catalogHead(value, 'catalog')
-  const { hosts, services, endpoints, leaving, settings } = decodeChanges(value, 'catalog')
+  const { hosts, services, endpoints, leaving, members, clusters, settings } = decodeChanges(
+    value,
+    'catalog',
+  )
   if (settings === null) throw new CorruptMessage('catalog.settings is missing')
   const byId = <T extends { id: string }>(values: T[]) =>
     new Map(values.map((each) => [each.id, each]))
@@ -145,6 +149,8 @@ const decodeCatalog = (value: unknown): Catalog => {
     services: byId(services),
     endpoints: byId(endpoints),
     leaving: new Set(leaving),
+    members: new Map(members.map((member) => [reportId(member), member])),
+    clusters: byId(clusters),
     settings,
   }
 }

@@ -1,6 +1,7 @@
-import { type Clock, type MusterError, messageOf } from '../base/index.ts'
+import { type Clock, LABEL, type MusterError, messageOf } from '../base/index.ts'
 import { type CatalogSources, type NetworkId, type ServiceId, TUNABLES } from '../catalog/index.ts'
-import { type Engine, type EngineEvent, type Service, watch } from '../engine/index.ts'
+import { type Config, type Engine, type EngineEvent, type Service, watch } from '../engine/index.ts'
+import { ClustersRead } from './clusters-read.ts'
 import { type Read, hostOf, serviceOf, settingsOf } from './swarm-objects.ts'
 import { TaskWatch } from './task-watch.ts'
 
@@ -14,6 +15,7 @@ export interface ClusterWatchOptions {
     | 'inspectService'
     | 'listTasks'
     | 'listNetworks'
+    | 'listConfigs'
   >
   sources: CatalogSources
   clock: Clock
@@ -41,7 +43,9 @@ export class ClusterWatch {
   readonly #networks = new Set<NetworkId>()
   /** Services to read again. */
   readonly #touched = new Set<ServiceId>()
+  readonly #clusters = new ClustersRead()
   #nodesTouched = false
+  #configsTouched = false
   #reading = false
   #lastProblems = ''
 
@@ -59,7 +63,7 @@ export class ClusterWatch {
     const { engine, clock } = this.#options
     const items = watch({
       engine,
-      filters: { type: ['service', 'node'] },
+      filters: { type: ['service', 'node', 'config'] },
       list: () => this.#readAll(),
       resyncMs: TUNABLES.clusterResync,
       signal,
@@ -83,16 +87,22 @@ export class ClusterWatch {
   async #readAll(): Promise<void> {
     const { engine, sources } = this.#options
     await this.#readNetworks()
-    const [swarm, services] = await Promise.all([
+    const [swarm, services, configs] = await Promise.all([
       engine.inspectSwarm(),
       engine.listServices(),
+      this.#listLedgers(),
       this.#readNodes(),
     ])
     const settings = settingsOf(swarm.Spec.Labels)
     sources.setSettings(settings.value)
     const read = await Promise.all(services.map((service) => this.#parse(service)))
     sources.setServices(read.map(({ value }) => value))
-    this.#tellProblems([settings, ...read])
+    const problems = [
+      ...this.#clusters.setServices(services),
+      ...this.#clusters.setConfigs(configs),
+    ]
+    sources.setClusters(this.#clusters.clusters)
+    this.#tellProblems([settings, ...read, { problems }])
     await this.#tasks.readAll()
     this.#options.onServices()
   }
@@ -102,6 +112,8 @@ export class ClusterWatch {
     if (event.Type === 'node') {
       this.#nodesTouched = true
       if (id !== undefined) this.#tasks.expectHost(id)
+    } else if (event.Type === 'config') {
+      this.#configsTouched = true
     } else if (event.Type === 'service' && id !== undefined) {
       this.#touched.add(id)
       this.#tasks.expectService(id)
@@ -114,13 +126,16 @@ export class ClusterWatch {
     if (this.#reading) return
     this.#reading = true
     try {
-      while (this.#nodesTouched || this.#touched.size > 0) {
+      while (this.#nodesTouched || this.#configsTouched || this.#touched.size > 0) {
         const nodes = this.#nodesTouched
+        const configs = this.#configsTouched
         const services = new Set(this.#touched)
         this.#nodesTouched = false
+        this.#configsTouched = false
         this.#touched.clear()
         await Promise.all([
           nodes ? this.#readNodes() : undefined,
+          configs ? this.#readLedgers() : undefined,
           services.size > 0 ? this.#readServices(services) : undefined,
         ])
       }
@@ -130,6 +145,18 @@ export class ClusterWatch {
     } finally {
       this.#reading = false
     }
+  }
+
+  #listLedgers(): Promise<Config[]> {
+    return this.#options.engine.listConfigs({ label: [LABEL.ledger] })
+  }
+
+  async #readLedgers(): Promise<void> {
+    const { sources, onServices } = this.#options
+    const problems = this.#clusters.setConfigs(await this.#listLedgers())
+    sources.setClusters(this.#clusters.clusters)
+    this.#tellProblems([{ problems }])
+    onServices()
   }
 
   async #readNodes(): Promise<void> {
@@ -152,7 +179,9 @@ export class ClusterWatch {
       read.map(({ value }) => value),
       ids,
     )
-    this.#tellProblems(read)
+    const problems = this.#clusters.setServices(services, ids)
+    sources.setClusters(this.#clusters.clusters)
+    this.#tellProblems([...read, { problems }])
     this.#options.onServices()
   }
 

@@ -5,6 +5,8 @@ import {
   type ExecRequest,
   type Hello,
   type HostId,
+  type MemberId,
+  type MemberReport,
   type Refusal,
   TUNABLES,
   type Usage,
@@ -40,11 +42,15 @@ export interface MemberOptions {
   metrics: Metrics
   /** Makes the edge's network namespace fit for clients' addresses. */
   prepareEdge: (edge: EdgeSight) => Promise<void>
+  /** Members of clustered services that this host has data or a container of. */
+  members?: () => ReadonlyMap<MemberId, MemberReport>
   /** Ends a start that waits for the engine. */
   signal: AbortSignal
   /** There is a new catalog to act on, or another list of local containers. */
   onApply: (catalog: Catalog, containers: readonly LocalContainer[]) => void
 }
+
+const NO_MEMBERS: ReadonlyMap<MemberId, MemberReport> = new Map()
 
 /** An agent at work: its host is in a swarm. Lives until the host leaves it, or the agent ends. */
 export class Member implements AsyncDisposable {
@@ -198,7 +204,14 @@ export class Member implements AsyncDisposable {
   get #own() {
     const { host, name, address } = this.#membership
     const { endpoints, leaving, engineDown, edge } = this.#containers.state
-    return { host, name, address, endpoints, leaving, engineDown, edge }
+    const members = this.#options.members?.() ?? NO_MEMBERS
+    return { host, name, address, endpoints, leaving, engineDown, edge, members }
+  }
+
+  /** `members` has changed. */
+  membersChanged(): void {
+    this.#applySoon()
+    this.#links.report()
   }
 
   #connect(): Promise<void> {

@@ -158,6 +158,7 @@ class TestAgent implements AsyncDisposable {
       address: '127.0.0.1',
       endpoints: new Map(),
       leaving: new Set(),
+      members: new Map(),
       engineDown: false,
       edge: {},
     }

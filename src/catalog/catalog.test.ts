@@ -1,6 +1,7 @@
 /** Reports in, table, feed, followers out: whatever is lost or repeated, all end with the truth. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { type MemberReport, reportId } from './clusters.ts'
 import { CorruptMessage } from './decode.ts'
 import { Feed } from './feed.ts'
 import { CatalogFollower, type FeedMessage } from './follower.ts'
@@ -8,7 +9,13 @@ import { FRAME, frameDecoder } from './frames.ts'
 import { type Downward, type Report, decodeDownward, decodeUpward } from './messages.ts'
 import type { Endpoint } from './model.ts'
 import { type Reported, nextReport, nothingReported, receive } from './reports.ts'
-import { sampleEndpoint, sampleHost, sampleService } from './samples.ts'
+import {
+  sampleCluster,
+  sampleEndpoint,
+  sampleHost,
+  sampleMember,
+  sampleService,
+} from './samples.ts'
 import { serving } from './serving.ts'
 import { CatalogTable } from './table.ts'
 
@@ -21,6 +28,7 @@ const ids = fc.constantFrom('e1', 'e2', 'e3', 'e4')
 const change = fc.record({
   id: ids,
   state: fc.constantFrom('starting', 'ready', 'unhealthy', 'gone'),
+  member: fc.nat(2),
   /** What happens to the report of this change on its way. */
   fate: fc.constantFrom('arrives', 'lost', 'twice', 'late'),
 })
@@ -29,6 +37,7 @@ test('reports that are lost, repeated or late converge after a resend', () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
       const truth = new Map<string, Endpoint>()
+      let members = new Map<string, MemberReport>()
       let told: Reported | null = null
       let manager = nothingReported
       let seq = 0
@@ -44,6 +53,7 @@ test('reports that are lost, repeated or late converge after a resend', () => {
           leaving: new Set<string>(),
           engineDown: false,
           edge: {},
+          members,
         }
         const report = nextReport(told, now, seq + 1)
         if (!report) return
@@ -57,7 +67,8 @@ test('reports that are lost, repeated or late converge after a resend', () => {
           late = undefined
         }
       }
-      for (const { id, state, fate } of changes) {
+      for (const { id, state, member, fate } of changes) {
+        members = new Map(member === 0 ? [] : [['db-1', sampleMember('db-1', { epoch: member })]])
         if (state === 'gone') truth.delete(id)
         else truth.set(id, sampleEndpoint(id, { state }))
         say(fate)
@@ -67,26 +78,52 @@ test('reports that are lost, repeated or late converge after a resend', () => {
       say('arrives')
       say('arrives')
       expect(new Map(manager.endpoints)).toEqual(truth)
+      expect(manager.members).toEqual(members)
       expect(manager.complete).toBe(true)
     }),
   )
 })
 
-test("a report about somebody else's endpoints changes nothing", () => {
-  const report: Report = {
+test("a report about somebody else's endpoints or members changes nothing", () => {
+  const empty: Report = {
     type: 'report',
     seq: 1,
     full: true,
-    endpoints: [sampleEndpoint('e1', { host: 'h2' })],
+    endpoints: [],
     gone: [],
     leaving: [],
     engineDown: false,
     edge: {},
+    members: [],
   }
-  expect(receive(nothingReported, 'h1', report)).toEqual({
-    outcome: 'not-your-host',
-    state: nothingReported,
-  })
+  for (const report of [
+    { ...empty, endpoints: [sampleEndpoint('e1', { host: 'h2' })] },
+    { ...empty, members: [sampleMember('db-1'), sampleMember('db-2', { host: 'h2' })] },
+  ]) {
+    expect(receive(nothingReported, 'h1', report)).toEqual({
+      outcome: 'not-your-host',
+      state: nothingReported,
+    })
+  }
+})
+
+test('an agent that knows nothing of members reports none', () => {
+  const { members: _, ...old } = nextReport(null, nothingReported, 1) as Report
+  expect(decodeUpward(Buffer.from(JSON.stringify(old)))).toMatchObject({ members: [] })
+})
+
+test.each([
+  { process: 'asleep' },
+  { epoch: -1 },
+  { volume: '../x' },
+  { position: { history: 'a b', sequence: '1' } },
+  { position: { history: 'a', sequence: '01' } },
+])('a report of a member with %j is refused', (over) => {
+  const report = {
+    ...nextReport(null, nothingReported, 1),
+    members: [{ ...sampleMember('db-1'), ...over }],
+  }
+  expect(() => decodeUpward(Buffer.from(JSON.stringify(report)))).toThrow(CorruptMessage)
 })
 
 const step = fc.oneof(
@@ -100,6 +137,16 @@ const step = fc.oneof(
     do: fc.constant('host' as const),
     id: fc.constantFrom('h1', 'h2'),
     up: fc.boolean(),
+  }),
+  fc.record({
+    do: fc.constant('member' as const),
+    host: fc.constantFrom('h1', 'h2'),
+    epoch: fc.integer({ min: -1, max: 2 }),
+  }),
+  fc.record({
+    do: fc.constant('cluster' as const),
+    id: fc.constantFrom('a_db', 'b_db'),
+    epoch: fc.integer({ min: -1, max: 2 }),
   }),
   fc.record({ do: fc.constant('flush' as const) }),
   /** The follower takes what there is; or loses a frame on the way; or comes anew. */
@@ -143,7 +190,13 @@ test('a follower that loses anything ends with the table of its manager', () => 
           } else if (each.do === 'leaving') table.setLeaving(each.id, each.leaving)
           else if (each.do === 'host')
             table.put('hosts', each.id, each.up ? sampleHost(each.id) : undefined)
-          else if (each.do === 'flush') feed.flush()
+          else if (each.do === 'member') {
+            const report = sampleMember('db-1', { host: each.host, epoch: Math.max(0, each.epoch) })
+            table.put('members', reportId(report), each.epoch < 0 ? undefined : report)
+          } else if (each.do === 'cluster') {
+            const { id, epoch } = each
+            table.put('clusters', id, epoch < 0 ? undefined : sampleCluster(id, { epoch }))
+          } else if (each.do === 'flush') feed.flush()
           else if (each.do === 'take') pull()
           else if (each.do === 'lose') {
             if (cursor !== undefined && feed.after(cursor)) cursor++

@@ -1,6 +1,8 @@
 import { DEFAULT_SETTINGS } from '../base/index.ts'
 import { carryIndex } from './by-service.ts'
+import { type ClusterName, type MemberReport, type ReportId, reportId } from './clusters.ts'
 import { type Decode, fallback, list, object } from './decode.ts'
+import { type Cluster, cluster } from './heads.ts'
 import type {
   Catalog,
   CatalogHost,
@@ -24,6 +26,10 @@ export interface Changes {
   leaving: EndpointId[]
   /** Endpoints that are not leaving any more. */
   staying: EndpointId[]
+  members: MemberReport[]
+  membersGone: ReportId[]
+  clusters: Cluster[]
+  clustersGone: ClusterName[]
   settings: ClusterSettings | null
 }
 
@@ -36,6 +42,10 @@ export const noChanges = (): Changes => ({
   endpointsGone: [],
   leaving: [],
   staying: [],
+  members: [],
+  membersGone: [],
+  clusters: [],
+  clustersGone: [],
   settings: null,
 })
 
@@ -49,6 +59,10 @@ export const countChanges = (changes: Changes): number =>
   changes.endpointsGone.length +
   changes.leaving.length +
   changes.staying.length +
+  changes.members.length +
+  changes.membersGone.length +
+  changes.clusters.length +
+  changes.clustersGone.length +
   (changes.settings === null ? 0 : 1)
 
 /** For the wire: without the empty lists. */
@@ -71,6 +85,10 @@ export const decodeChanges: Decode<Changes> = object({
   endpointsGone: names,
   leaving: names,
   staying: names,
+  members: fallback(list(schema.member), []),
+  membersGone: names,
+  clusters: fallback(list(cluster), []),
+  clustersGone: names,
   settings: fallback<ClusterSettings | null>(schema.settings, null),
 })
 
@@ -81,12 +99,17 @@ export const emptyCatalog = (origin = '', version = 0): Catalog => ({
   services: new Map(),
   endpoints: new Map(),
   leaving: new Set(),
+  members: new Map(),
+  clusters: new Map(),
   settings: DEFAULT_SETTINGS,
 })
 
 /** The catalog after the changes; what did not change is shared with the old one. */
 export const applyChanges = (catalog: Catalog, changes: Changes, version: number): Catalog => {
-  const endpoints = applyTo(catalog.endpoints, changes.endpoints, changes.endpointsGone)
+  const endpoints = applyTo(catalog.endpoints, changes.endpoints, {
+    gone: changes.endpointsGone,
+    idOf,
+  })
   if (endpoints !== catalog.endpoints) {
     carryIndex(catalog.endpoints, endpoints, [
       ...changes.endpoints.map(({ id }) => id),
@@ -96,23 +119,30 @@ export const applyChanges = (catalog: Catalog, changes: Changes, version: number
   return {
     version,
     origin: catalog.origin,
-    hosts: applyTo(catalog.hosts, changes.hosts, changes.hostsGone),
-    services: applyTo(catalog.services, changes.services, changes.servicesGone),
+    hosts: applyTo(catalog.hosts, changes.hosts, { gone: changes.hostsGone, idOf }),
+    services: applyTo(catalog.services, changes.services, { gone: changes.servicesGone, idOf }),
     endpoints,
     leaving: applyToSet(catalog.leaving, changes.leaving, changes.staying),
+    members: applyTo(catalog.members, changes.members, {
+      gone: changes.membersGone,
+      idOf: reportId,
+    }),
+    clusters: applyTo(catalog.clusters, changes.clusters, { gone: changes.clustersGone, idOf }),
     settings: changes.settings ?? catalog.settings,
   }
 }
 
-const applyTo = <T extends { id: string }>(
+const idOf = ({ id }: { id: string }): string => id
+
+const applyTo = <T>(
   old: ReadonlyMap<string, T>,
   set: readonly T[],
-  gone: readonly string[],
+  { gone, idOf }: { gone: readonly string[]; idOf: (value: T) => string },
 ): ReadonlyMap<string, T> => {
   if (set.length === 0 && gone.length === 0) return old
   const result = new Map(old)
   for (const id of gone) result.delete(id)
-  for (const value of set) result.set(value.id, value)
+  for (const value of set) result.set(idOf(value), value)
   return result
 }
 

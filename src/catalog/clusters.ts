@@ -57,6 +57,11 @@ export interface MemberStatus {
   leads: boolean | null
 }
 
+/** A member's name together with its host: two hosts may hold data under the same name. */
+export type ReportId = string
+export const reportId = ({ host, id }: Pick<MemberReport, 'host' | 'id'>): ReportId =>
+  `${host}.${id}`
+
 /** One member as the agent of its host sees it. */
 export interface MemberReport {
   id: MemberId
@@ -147,11 +152,4 @@ export interface Hold {
     data: DataState | 'unheard'
     position: Position | null
   }[]
-}
-
-/** A clustered service as the managers tell it. */
-export interface Cluster {
-  /** Its name. */
-  id: ClusterName
-  ledger: Ledger
 }

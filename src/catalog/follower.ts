@@ -1,6 +1,8 @@
 /** The receiving end of a catalog: what is applied, what is a hole. Pure. */
 import { type Changes, applyChanges, emptyCatalog } from './changes.ts'
+import { type MemberReport, reportId } from './clusters.ts'
 import { CorruptMessage } from './decode.ts'
+import type { Cluster } from './heads.ts'
 import type { Downward } from './messages.ts'
 import type {
   Catalog,
@@ -24,6 +26,8 @@ interface Building {
   services: Map<string, CatalogService>
   endpoints: Map<string, Endpoint>
   leaving: Set<EndpointId>
+  members: Map<string, MemberReport>
+  clusters: Map<string, Cluster>
   settings: ClusterSettings | null
 }
 
@@ -57,6 +61,8 @@ export class CatalogFollower {
         services: new Map(),
         endpoints: new Map(),
         leaving: new Set(),
+        members: new Map(),
+        clusters: new Map(),
         settings: null,
       }
       return 'nothing'
@@ -86,6 +92,8 @@ const addPart = (building: Building, changes: Changes): void => {
   for (const host of changes.hosts) building.hosts.set(host.id, host)
   for (const service of changes.services) building.services.set(service.id, service)
   for (const endpoint of changes.endpoints) building.endpoints.set(endpoint.id, endpoint)
+  for (const member of changes.members) building.members.set(reportId(member), member)
+  for (const cluster of changes.clusters) building.clusters.set(cluster.id, cluster)
   for (const id of changes.leaving) building.leaving.add(id)
   building.settings = changes.settings ?? building.settings
 }

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { LABEL } from '../base/index.ts'
-import type { ClusterName } from './clusters.ts'
-import { type Decode, CorruptMessage, fromJson, integer, list, object } from './decode.ts'
+import type { ClusterName, Ledger } from './clusters.ts'
+import { type Decode, CorruptMessage, fromJson, integer, list, nullable, object } from './decode.ts'
 import * as schema from './schema.ts'
 
 /** The label `muster.recipe`. */
@@ -24,6 +24,15 @@ export interface Head {
   members: number
 }
 
+/** A clustered service as the managers tell it. */
+export interface Cluster {
+  /** Its name. */
+  id: ClusterName
+  ledger: Ledger
+  /** What its file asks for; null when its stack is down. */
+  head: Head | null
+}
+
 const anything: Decode<Record<string, unknown>> = (value, at) => {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>
@@ -35,6 +44,14 @@ const choice: Decode<RecipeChoice> = object({
   name: schema.name,
   options: anything,
   writerPorts: list(integer(1, 65_535), 100),
+})
+
+const head: Decode<Head> = object({ cluster: schema.name, choice, members: integer(0) })
+
+export const cluster: Decode<Cluster> = object({
+  id: schema.name,
+  ledger: schema.ledger,
+  head: nullable(head),
 })
 
 /** Null for a service that is no head. Throws CorruptMessage. */

@@ -1,6 +1,7 @@
 export * from './model.ts'
 export * from './clusters.ts'
 export * from './heads.ts'
+export * from './member-sight.ts'
 export * from './serving.ts'
 export * from './by-service.ts'
 export { CorruptMessage, type Decode, fromJson } from './decode.ts'

@@ -4,6 +4,7 @@
  * carries one command.
  */
 import { type Changes, compact, decodeChanges } from './changes.ts'
+import type { MemberReport } from './clusters.ts'
 import {
   CorruptMessage,
   type Decode,
@@ -72,6 +73,8 @@ export interface Report {
   leaving: EndpointId[]
   engineDown: boolean
   edge: Record<NetworkId, EdgePlace>
+  /** All members of clustered services that this host has data or a container of. */
+  members: MemberReport[]
 }
 
 /** From an agent to a manager. */
@@ -145,6 +148,7 @@ const report: Decode<Report> = object({
   leaving: names,
   engineDown: bool,
   edge: fallback(schema.edge, {}),
+  members: fallback(list(schema.member, 10_000), []),
 })
 
 const upward: Record<Upward['type'], Decode<Upward>> = {

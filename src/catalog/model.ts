@@ -4,6 +4,8 @@
  */
 
 import type { ClusterSettings } from '../base/index.ts'
+import type { ClusterName, MemberReport, ReportId } from './clusters.ts'
+import type { Cluster } from './heads.ts'
 
 /** Swarm's node id. */
 export type HostId = string
@@ -118,6 +120,13 @@ export interface Catalog {
   endpoints: ReadonlyMap<EndpointId, Endpoint>
   /** Endpoints that Swarm has decided to stop: no new connections, open ones may finish. */
   leaving: ReadonlySet<EndpointId>
+  /**
+   * What the agents say of the members of clustered services, by `reportId`. A report of a host that
+   * is not `alive` is the last that was heard of it, and no present observation.
+   */
+  members: ReadonlyMap<ReportId, MemberReport>
+  /** Clustered services, by name. */
+  clusters: ReadonlyMap<ClusterName, Cluster>
   settings: ClusterSettings
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { applyChanges, emptyCatalog, noChanges } from './changes.ts'
 import { hasEnded, isLeaving, isMoving } from './leaving.ts'
 import { overlay } from './overlay.ts'
-import { sampleEndpoint, sampleHost } from './samples.ts'
+import { sampleEndpoint, sampleHost, sampleMember } from './samples.ts'
 
 const here = { address: '10.0.1.7', mac: '02:42:0a:00:01:07', subnet: '10.0.1.0/24' }
 const before = { ...here, address: '10.0.1.8' }
@@ -16,6 +16,7 @@ test('a host trusts its own eyes for its own endpoints, and the manager for all 
         sampleHost('h1', { state: 'suspected', edge: { net1: here, net2: before } }),
         sampleHost('h2'),
       ],
+      members: [sampleMember('db-1'), sampleMember('db-0'), sampleMember('db-1', { host: 'h2' })],
       endpoints: [
         sampleEndpoint('dead'),
         sampleEndpoint('sick'),
@@ -35,7 +36,12 @@ test('a host trusts its own eyes for its own endpoints, and the manager for all 
     leaving: new Set(['new']),
     engineDown: true,
     edge: { net1: here, net2: here },
+    members: new Map([['db-1', sampleMember('db-1', { epoch: 2 })]]),
   })
+  expect([...seen.members.values()].map(({ host, epoch }) => [host, epoch])).toEqual([
+    ['h1', 2],
+    ['h2', 1],
+  ])
   expect([...seen.endpoints.values()].map(({ id, state }) => `${id} ${state}`).sort()).toEqual([
     'far ready',
     'new ready',

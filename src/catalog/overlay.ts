@@ -1,4 +1,5 @@
 import { applyChanges, noChanges } from './changes.ts'
+import { reportId } from './clusters.ts'
 import type { Catalog, CatalogHost, HostId } from './model.ts'
 import type { Reported } from './reports.ts'
 import { same } from './same.ts'
@@ -6,7 +7,7 @@ import { same } from './same.ts'
 /** What a host knows of itself, before and better than any manager. */
 export interface OwnKnowledge extends Pick<
   Reported,
-  'endpoints' | 'leaving' | 'engineDown' | 'edge'
+  'endpoints' | 'leaving' | 'engineDown' | 'edge' | 'members'
 > {
   host: HostId
   name: string
@@ -26,6 +27,12 @@ export const overlay = (catalog: Catalog, own: OwnKnowledge): Catalog => {
   }
   for (const endpoint of own.endpoints.values()) {
     if (!same(catalog.endpoints.get(endpoint.id), endpoint)) changes.endpoints.push(endpoint)
+  }
+  for (const [id, { host, id: member }] of catalog.members) {
+    if (host === own.host && !own.members.has(member)) changes.membersGone.push(id)
+  }
+  for (const member of own.members.values()) {
+    if (!same(catalog.members.get(reportId(member)), member)) changes.members.push(member)
   }
   for (const id of own.leaving) if (!catalog.leaving.has(id)) changes.leaving.push(id)
   const said = catalog.hosts.get(own.host)

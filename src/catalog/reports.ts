@@ -1,4 +1,5 @@
 /** How the reports of one host become the list of its endpoints. Pure. */
+import type { MemberId, MemberReport } from './clusters.ts'
 import type { Report } from './messages.ts'
 import type { EdgePlace, Endpoint, EndpointId, HostId, NetworkId } from './model.ts'
 import { same } from './same.ts'
@@ -14,6 +15,8 @@ export interface Reported {
   engineDown: boolean
   /** Where the host's edge is. */
   edge: Record<NetworkId, EdgePlace>
+  /** Its members of clustered services. */
+  members: ReadonlyMap<MemberId, MemberReport>
 }
 
 export const nothingReported: Reported = {
@@ -23,6 +26,7 @@ export const nothingReported: Reported = {
   leaving: new Set(),
   engineDown: false,
   edge: {},
+  members: new Map(),
 }
 
 /** - `applied`: the state is new. - `ignored`: seen before. - `resend`: ask for a full report. */
@@ -37,7 +41,8 @@ export const receive = (
   host: HostId,
   report: Report,
 ): { outcome: ReportOutcome; state: Reported } => {
-  if (report.endpoints.some((endpoint) => endpoint.host !== host)) {
+  const foreign = (part: { host: HostId }) => part.host !== host
+  if (report.endpoints.some(foreign) || report.members.some(foreign)) {
     return { outcome: 'not-your-host', state }
   }
   if (report.seq <= state.seq) return { outcome: 'ignored', state }
@@ -56,6 +61,7 @@ export const receive = (
       leaving: new Set(report.leaving.filter((id) => endpoints.has(id))),
       engineDown: report.engineDown,
       edge: report.edge,
+      members: new Map(report.members.map((member) => [member.id, member])),
     },
   }
 }
@@ -66,7 +72,7 @@ export const receive = (
  */
 export const nextReport = (
   told: Reported | null,
-  now: Pick<Reported, 'endpoints' | 'leaving' | 'engineDown' | 'edge'>,
+  now: Pick<Reported, 'endpoints' | 'leaving' | 'engineDown' | 'edge' | 'members'>,
   seq: number,
 ): Report | null => {
   const old = told?.endpoints
@@ -80,6 +86,8 @@ export const nextReport = (
     gone.length > 0 ||
     told.engineDown !== now.engineDown ||
     !same(told.edge, now.edge) ||
+    told.members.size !== now.members.size ||
+    [...now.members].some(([id, member]) => !same(told.members.get(id), member)) ||
     told.leaving.size !== now.leaving.size ||
     [...now.leaving].some((id) => !told.leaving.has(id))
   if (!changed) return null
@@ -92,5 +100,6 @@ export const nextReport = (
     leaving: [...now.leaving],
     engineDown: now.engineDown,
     edge: now.edge,
+    members: [...now.members.values()],
   }
 }

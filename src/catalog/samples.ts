@@ -1,4 +1,6 @@
 /** Parts of a catalog for tests, whole but for what a test says itself. */
+import type { Ledger, MemberReport } from './clusters.ts'
+import type { Cluster } from './heads.ts'
 import type { CatalogHost, CatalogService, Endpoint } from './model.ts'
 
 export const sampleEndpoint = (id: string, over: Partial<Endpoint> = {}): Endpoint => ({
@@ -33,4 +35,47 @@ export const sampleService = (id: string, over: Partial<CatalogService> = {}): C
   ports: [],
   http: [],
   ...over,
+})
+
+export const sampleMember = (id: string, over: Partial<MemberReport> = {}): MemberReport => ({
+  id,
+  cluster: 'shop_db',
+  host: 'h1',
+  volume: `volume-${id}`,
+  data: 'good',
+  process: 'rest',
+  epoch: 1,
+  position: null,
+  recovered: false,
+  clean: false,
+  founded: 0,
+  status: null,
+  ready: false,
+  container: null,
+  addresses: {},
+  problem: null,
+  ...over,
+})
+
+export const sampleLedger = (over: Partial<Ledger> = {}): Ledger => ({
+  cluster: 'shop_db',
+  uid: 'uid1',
+  recipe: 'galera',
+  phase: 'new',
+  epoch: 0,
+  grant: null,
+  members: {},
+  next: 1,
+  view: [],
+  highWater: null,
+  writer: null,
+  cleanStop: null,
+  held: null,
+  ...over,
+})
+
+export const sampleCluster = (id: string, over: Partial<Ledger> = {}): Cluster => ({
+  id,
+  ledger: sampleLedger({ cluster: id, ...over }),
+  head: null,
 })

@@ -1,6 +1,7 @@
 /** What a valid part of the catalog looks like, field by field. */
 import {
   type Decode,
+  anyText,
   bool,
   fallback,
   integer,
@@ -11,6 +12,15 @@ import {
   record,
   text,
 } from './decode.ts'
+import {
+  DATA_STATES,
+  type Ledger,
+  MEMBER_ROLES,
+  type MemberReport,
+  PHASES,
+  PROCESS_STATES,
+  type Position,
+} from './clusters.ts'
 import type {
   CatalogHost,
   CatalogService,
@@ -97,4 +107,69 @@ export const host: Decode<CatalogHost> = object({
 export const settings: Decode<ClusterSettings> = object({
   edgeImage: text(/^[\w.\-/:@]{1,512}$/, 'an image reference'),
   restartDelayMs: integer(0),
+})
+
+const inHistory = {
+  history: text(/^[\w.:+-]{1,128}$/, 'the identity of a history'),
+  sequence: text(/^(?:0|[1-9]\d{0,38})$/, 'a whole number'),
+}
+const position: Decode<Position> = object(inHistory)
+/** Identity of a data folder. */
+const volume = text(/^[\w-]{1,64}$/, 'the identity of a folder')
+const sentence = anyText(4096)
+
+export const member: Decode<MemberReport> = object({
+  id: name,
+  cluster: name,
+  host: name,
+  volume: nullable(volume),
+  data: oneOf(...DATA_STATES),
+  process: oneOf(...PROCESS_STATES),
+  epoch: integer(0),
+  position: nullable(position),
+  recovered: bool,
+  clean: bool,
+  founded: integer(0),
+  status: nullable(
+    object({
+      role: oneOf(...MEMBER_ROLES),
+      size: integer(0),
+      component: nullable(anyText(256)),
+      leads: nullable(bool),
+    }),
+  ),
+  ready: bool,
+  container: nullable(name),
+  addresses: record(name, ipv4),
+  problem: nullable(sentence),
+})
+
+export const ledger: Decode<Ledger> = object({
+  cluster: name,
+  uid: name,
+  recipe: name,
+  phase: oneOf(...PHASES),
+  epoch: integer(0),
+  grant: nullable(object({ members: record(name, volume), position: nullable(position) })),
+  members: record(name, object({ host: name, volume: nullable(volume), leaving: bool })),
+  next: integer(1),
+  view: list(name, 1000),
+  highWater: nullable(object({ ...inHistory, at: integer(0) })),
+  writer: nullable(name),
+  cleanStop: nullable(object({ at: integer(0), last: name })),
+  held: nullable(
+    object({
+      at: integer(0),
+      reason: sentence,
+      copies: list(
+        object({
+          member: name,
+          host: name,
+          data: oneOf(...DATA_STATES, 'unheard'),
+          position: nullable(position),
+        }),
+        1000,
+      ),
+    }),
+  ),
 })

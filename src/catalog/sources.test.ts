@@ -1,8 +1,9 @@
 import * as fc from 'fast-check'
 import { beforeEach, expect, test } from 'vitest'
+import { isHeard, reportsOf } from './member-sight.ts'
 import type { Endpoint } from './model.ts'
 import { type Reported, nothingReported } from './reports.ts'
-import { sampleEndpoint, sampleService } from './samples.ts'
+import { sampleCluster, sampleEndpoint, sampleMember, sampleService } from './samples.ts'
 import { CatalogSources, type SwarmHost, type SwarmTask } from './sources.ts'
 import { CatalogTable } from './table.ts'
 
@@ -116,6 +117,40 @@ test('a host that is lost for long, or removed, takes its endpoints along', () =
   expect(shown()).toBe('a')
   sources.setHosts([host('h2')])
   expect([shown(), [...table.hosts.keys()].join()]).toEqual(['', 'h2'])
+})
+
+test('the members of a host that is silent stay known, unheard, until the host is removed', () => {
+  const member = sampleMember('db-1')
+  const state = { ...reported(), members: new Map([[member.id, member]]) }
+  sources.setReported('h1', state, true)
+  sources.setHostState('h1', 'alive')
+  // The same name on another host is another copy, and hides nothing.
+  const copy = sampleMember('db-1', { host: 'h2', volume: 'other' })
+  sources.setReported('h2', { ...state, members: new Map([[copy.id, copy]]) }, true)
+  const sight = () => {
+    const catalog = table.catalog('m1', 1)
+    return reportsOf(catalog, 'shop_db').map((each) => [each.host, isHeard(catalog, each)])
+  }
+  expect(sight()).toEqual([
+    ['h1', true],
+    ['h2', false],
+  ])
+  sources.setReported('h1', state, false)
+  sources.setHostState('h1', 'suspected', true)
+  expect(sight()).toEqual([
+    ['h1', false],
+    ['h2', false],
+  ])
+  sources.setHosts([host('h2')])
+  expect(sight()).toEqual([['h2', false]])
+})
+
+test('clusters are all that there are', () => {
+  sources.setClusters([sampleCluster('a_db'), sampleCluster('b_db')])
+  sources.setClusters([sampleCluster('b_db', { epoch: 4 })])
+  expect([...table.clusters.values()].map(({ id, ledger }) => [id, ledger.epoch])).toEqual([
+    ['b_db', 4],
+  ])
 })
 
 test('reading some services leaves the others', () => {

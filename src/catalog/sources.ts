@@ -1,4 +1,6 @@
 import type { ClusterSettings } from '../base/index.ts'
+import { type ReportId, reportId } from './clusters.ts'
+import type { Cluster } from './heads.ts'
 import { hasEnded, isLeaving } from './leaving.ts'
 import type { TaskFate } from './leaving.ts'
 import type {
@@ -41,6 +43,7 @@ interface HostEntry {
   /** Swarm has called it down for so long that its endpoints are forgotten. */
   forgotten: boolean
   shown: Set<EndpointId>
+  shownMembers: Set<ReportId>
 }
 
 /**
@@ -153,6 +156,15 @@ export class CatalogSources {
     return changed
   }
 
+  /** All clustered services. */
+  setClusters(clusters: readonly Cluster[]): void {
+    const ids = new Set(clusters.map(({ id }) => id))
+    for (const id of this.#table.clusters.keys()) {
+      if (!ids.has(id)) this.#table.put('clusters', id, undefined)
+    }
+    for (const cluster of clusters) this.#table.put('clusters', cluster.id, cluster)
+  }
+
   #entry(id: HostId): HostEntry {
     let entry = this.#hosts.get(id)
     if (!entry) {
@@ -164,6 +176,7 @@ export class CatalogSources {
         endedAtPass: 0,
         forgotten: false,
         shown: new Set(),
+        shownMembers: new Set(),
       }
       this.#hosts.set(id, entry)
     }
@@ -190,6 +203,7 @@ export class CatalogSources {
         edge: reported.edge,
       },
     )
+    this.#refreshMembers(entry)
     const endpoints = swarm ? this.#endpointsOf(id, entry) : new Map<EndpointId, Endpoint>()
     for (const endpoint of entry.shown) {
       if (endpoints.has(endpoint)) continue
@@ -208,6 +222,21 @@ export class CatalogSources {
         endpoint.id,
         reported.leaving.has(endpoint.id) || (task !== undefined && isLeaving(task)),
       )
+    }
+  }
+
+  /** Data at rest is no less there when its host is silent: only a host that is removed takes it. */
+  #refreshMembers({ swarm, reported, shownMembers }: HostEntry): void {
+    const members = swarm ? [...reported.members.values()] : []
+    const ids = new Set(members.map(reportId))
+    for (const id of shownMembers) {
+      if (ids.has(id)) continue
+      shownMembers.delete(id)
+      this.#table.put('members', id, undefined)
+    }
+    for (const member of members) {
+      shownMembers.add(reportId(member))
+      this.#table.put('members', reportId(member), member)
     }
   }
 

@@ -1,5 +1,7 @@
 import { DEFAULT_SETTINGS } from '../base/index.ts'
 import { type Changes, noChanges } from './changes.ts'
+import type { MemberReport } from './clusters.ts'
+import type { Cluster } from './heads.ts'
 import type {
   Catalog,
   CatalogHost,
@@ -10,6 +12,15 @@ import type {
 } from './model.ts'
 import { same } from './same.ts'
 
+/** What is kept by id. */
+interface Kinds {
+  hosts: CatalogHost
+  services: CatalogService
+  endpoints: Endpoint
+  members: MemberReport
+  clusters: Cluster
+}
+
 /**
  * The catalog as a manager keeps it: changed in place, remembering what has changed since it was
  * last asked. Several changes of one object between two questions are one change.
@@ -19,11 +30,15 @@ export class CatalogTable {
   readonly services = new Map<string, CatalogService>()
   readonly endpoints = new Map<string, Endpoint>()
   readonly leaving = new Set<EndpointId>()
+  readonly members = new Map<string, MemberReport>()
+  readonly clusters = new Map<string, Cluster>()
   readonly #dirty = {
     hosts: new Set<string>(),
     services: new Set<string>(),
     endpoints: new Set<string>(),
     leaving: new Set<string>(),
+    members: new Set<string>(),
+    clusters: new Set<string>(),
     settings: false,
   }
   readonly #onChange: () => void
@@ -35,13 +50,7 @@ export class CatalogTable {
   }
 
   /** Sets a value, or removes it with undefined. Setting an equal value is no change. */
-  put<K extends 'hosts' | 'services' | 'endpoints'>(
-    kind: K,
-    id: string,
-    value:
-      | (K extends 'hosts' ? CatalogHost : K extends 'services' ? CatalogService : Endpoint)
-      | undefined,
-  ): void {
+  put<K extends keyof Kinds>(kind: K, id: string, value: Kinds[K] | undefined): void {
     const map: Map<string, unknown> = this[kind]
     if (value === undefined ? !map.has(id) : same(map.get(id), value)) return
     if (value === undefined) map.delete(id)
@@ -87,6 +96,8 @@ export class CatalogTable {
     drain(this.#dirty.hosts, split(this.hosts, changes.hosts, changes.hostsGone))
     drain(this.#dirty.services, split(this.services, changes.services, changes.servicesGone))
     drain(this.#dirty.endpoints, split(this.endpoints, changes.endpoints, changes.endpointsGone))
+    drain(this.#dirty.members, split(this.members, changes.members, changes.membersGone))
+    drain(this.#dirty.clusters, split(this.clusters, changes.clusters, changes.clustersGone))
     drain(this.#dirty.leaving, (id) =>
       (this.leaving.has(id) ? changes.leaving : changes.staying).push(id),
     )
@@ -107,6 +118,10 @@ export class CatalogTable {
     for (const endpoints of chunks(this.endpoints.values(), limit)) {
       yield { ...noChanges(), endpoints }
     }
+    for (const members of chunks(this.members.values(), limit)) yield { ...noChanges(), members }
+    for (const clusters of chunks(this.clusters.values(), limit)) {
+      yield { ...noChanges(), clusters }
+    }
     for (const leaving of chunks(this.leaving, limit)) yield { ...noChanges(), leaving }
     yield { ...noChanges(), settings: this.settings }
   }
@@ -120,6 +135,8 @@ export class CatalogTable {
       services: new Map(this.services),
       endpoints: new Map(this.endpoints),
       leaving: new Set(this.leaving),
+      members: new Map(this.members),
+      clusters: new Map(this.clusters),
       settings: this.settings,
     }
   }
