@@ -1,7 +1,20 @@
 import { connectAgent } from '../agent/index.ts'
 import { MusterError } from '../base/index.ts'
-import { connectEngine, type Engine, type ExecSession, type Task } from '../engine/index.ts'
-import { findService, isWanted, newestFirst, type ServiceRef } from '../stack/index.ts'
+import {
+  connectEngine,
+  type Engine,
+  type ExecSession,
+  type Service,
+  type Task,
+} from '../engine/index.ts'
+import {
+  findService,
+  isWanted,
+  newestFirst,
+  readLedgers,
+  type ServiceRef,
+  taskServices,
+} from '../stack/index.ts'
 import type { ExecOptions } from './stack.ts'
 
 /** Runs a command in a task's container, on whichever host; its exit status becomes ours. */
@@ -30,8 +43,9 @@ export const exec = async (
 
 const findTask = async (name: string): Promise<Task> => {
   await using engine = connectEngine()
-  const ref = findService(await engine.listServices(), name)
-  const running = await runningTasks(engine, ref)
+  const all = await engine.listServices()
+  const ref = findService(all, name)
+  const running = await runningTasks(engine, ref, taskServices(ref.service, all))
   const task = running[0]
   if (task !== undefined) return task
   const full = ref.service.Spec.Name
@@ -44,14 +58,27 @@ const findTask = async (name: string): Promise<Task> => {
   )
 }
 
-/** Lowest slot first. */
-const runningTasks = async (engine: Engine, { service, slot }: ServiceRef): Promise<Task[]> =>
-  newestFirst(await engine.listTasks({ service: [service.ID] }))
-    .filter((task) => slot === undefined || task.Slot === slot)
-    // A container whose health check has not passed yet is `starting`, and worth a look inside.
-    .filter((task) => ['running', 'starting'].includes(task.Status?.State ?? ''))
-    .filter((task) => isWanted(task) && task.Status?.ContainerStatus?.ContainerID)
-    .sort((a, b) => (a.Slot ?? 0) - (b.Slot ?? 0))
+/** The member that takes the writes first, then by member or slot. */
+const runningTasks = async (
+  engine: Engine,
+  { service, slot }: ServiceRef,
+  services: readonly Service[],
+): Promise<Task[]> => {
+  if (services.length === 0) return []
+  const clustered = services[0] !== service
+  const ledger = clustered ? (await readLedgers(engine)).get(service.Spec.Name) : undefined
+  const names = new Map(services.map((each) => [each.ID, each.Spec.Name]))
+  const rank = (task: Task): number =>
+    names.get(task.ServiceID) === ledger?.writer ? -1 : (task.Slot ?? 0)
+  return (
+    newestFirst(await engine.listTasks({ service: [...names.keys()] }))
+      .filter((task) => slot === undefined || task.Slot === slot)
+      // A container whose health check has not passed yet is `starting`, and worth a look inside.
+      .filter((task) => ['running', 'starting'].includes(task.Status?.State ?? ''))
+      .filter((task) => isWanted(task) && task.Status?.ContainerStatus?.ContainerID)
+      .sort((a, b) => rank(a) - rank(b))
+  )
+}
 
 /** Connects our standard streams, and the size of the terminal, until the command has ended. */
 const attach = async (session: ExecSession, tty: boolean): Promise<number> => {

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { messageOf, MusterError, parseDuration, systemClock, pause } from '../base/index.ts'
 import { connectEngine, type Engine, type Service, type Task } from '../engine/index.ts'
-import { createdAt, findService, keyOf, taskName } from '../stack/index.ts'
+import { createdAt, findService, nameOfTask, taskServices } from '../stack/index.ts'
 import type { LogsOptions } from './stack.ts'
 
 /** A task that is on a host that does not answer must not hold up the others. */
@@ -17,10 +17,12 @@ export const logs = async (name: string, options: LogsOptions): Promise<void> =>
   const tail = parseTail(options.tail)
   const since = parseSince(options.since)
   await using engine = connectEngine()
-  const { service, slot } = findService(await engine.listServices(), name)
+  const all = await engine.listServices()
+  const { service, slot } = findService(all, name)
   const reader: Reader = {
     engine,
     service,
+    services: taskServices(service, all),
     slot,
     print: linePrinter(options.timestamps === true),
     options: {
@@ -34,6 +36,8 @@ export const logs = async (name: string, options: LogsOptions): Promise<void> =>
 interface Reader {
   engine: Engine
   service: Service
+  /** Those that have its tasks: several for a clustered service. */
+  services: Service[]
   slot: number | undefined
   print: (task: string, line: StampedLine) => void
   options: { tail?: number; since?: number }
@@ -46,8 +50,9 @@ interface StampedLine {
   stream: 'stdout' | 'stderr'
 }
 
-const tasksOf = async ({ engine, service, slot }: Reader): Promise<Task[]> => {
-  const tasks = await engine.listTasks({ service: [service.ID] })
+const tasksOf = async ({ engine, service, services, slot }: Reader): Promise<Task[]> => {
+  if (services.length === 0) return []
+  const tasks = await engine.listTasks({ service: services.map((each) => each.ID) })
   const own = tasks.filter((task) => slot === undefined || task.Slot === slot)
   if (own.length === 0 && slot !== undefined) {
     throw new MusterError('NOT_FOUND', `${service.Spec.Name} has no replica ${slot}.`, {
@@ -56,6 +61,9 @@ const tasksOf = async ({ engine, service, slot }: Reader): Promise<Task[]> => {
   }
   return own.sort((a, b) => createdAt(a) - createdAt(b))
 }
+
+const nameIn = (reader: Reader, task: Task): string =>
+  nameOfTask(reader.services.find((each) => each.ID === task.ServiceID) ?? reader.service, task)
 
 const show = async (reader: Reader): Promise<void> => {
   const tasks = await tasksOf(reader)
@@ -71,7 +79,7 @@ const readAll = async (
   reader: Reader,
   task: Task,
 ): Promise<{ name: string; line: StampedLine }[]> => {
-  const name = taskName(keyOf(reader.service), task)
+  const name = nameIn(reader, task)
   const lines: { name: string; line: StampedLine }[] = []
   const silence = new AbortController()
   let timer = setTimeout(() => silence.abort(), SILENT_LIMIT_MS)
@@ -125,7 +133,7 @@ const followTask = async (
   reader: Reader,
   what: { task: Task; signal: AbortSignal; fromStart: boolean },
 ): Promise<void> => {
-  const name = taskName(keyOf(reader.service), what.task)
+  const name = nameIn(reader, what.task)
   try {
     for await (const line of reader.engine.taskLogs(what.task.ID, {
       // Nothing of a task that began while we looked on is old.

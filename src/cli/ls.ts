@@ -1,7 +1,7 @@
 import { connectEngine } from '../engine/index.ts'
 import { deployedRevision, type Revision, stackOf, stackRevisions } from '../stack/index.ts'
 import { age, parseFormat, printRows } from './output.ts'
-import { progressIn, readCluster } from './stack-read.ts'
+import { progressIn, readCluster, shownServices } from './stack-read.ts'
 
 /** One stack, as `ls` shows it. */
 export interface StackRow {
@@ -28,7 +28,7 @@ export const ls = async (options: { format: string }): Promise<void> => {
   const format = parseFormat(options.format)
   await using engine = connectEngine()
   const [view, configs] = await Promise.all([readCluster(engine), engine.listConfigs()])
-  const stacks = Map.groupBy(view.services, (each) => stackOf(each))
+  const stacks = Map.groupBy(shownServices(view), (each) => stackOf(each))
   stacks.delete('')
   const rows = [...stacks].map(([stack, services]): StackRow => {
     const revisions = stackRevisions(configs, stack)

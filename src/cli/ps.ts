@@ -1,16 +1,26 @@
 import { connectEngine, type Node, type Service, type Task } from '../engine/index.ts'
 import {
+  clusterProgress,
   findService,
   isWanted,
+  nameOfTask,
   newestFirst,
   notFound,
+  type ServiceProgress,
   stackOf,
-  taskName,
   keyOf,
 } from '../stack/index.ts'
 import { age, type Format, parseFormat, printRows } from './output.ts'
 import { readyTasks } from './stack-agent.ts'
-import { type ClusterView, progressIn, readCluster, serviceRow } from './stack-read.ts'
+import {
+  type ClusterView,
+  isHead,
+  memberScene,
+  progressIn,
+  readCluster,
+  serviceRow,
+  shownServices,
+} from './stack-read.ts'
 import type { PsOptions } from './stack.ts'
 
 /** Lists the services of the cluster or of one stack; with a service, its tasks. */
@@ -24,6 +34,10 @@ export const ps = async (name: string | undefined, options: PsOptions): Promise<
     return
   }
   const service = findNamed(view.services, name)
+  if (isHead(service)) {
+    printMembers(clusterProgress(memberScene(view, service, ready)), view, format)
+    return
+  }
   printTasks({ view, ready, service, format, all: options.all === true })
 }
 
@@ -48,7 +62,7 @@ const printServices = (what: {
   format: Format
 }): void => {
   const { view, ready, stack } = what
-  const rows = view.services
+  const rows = shownServices(view)
     .filter((each) => stack === undefined || stackOf(each) === stack)
     .map((each) => serviceRow(progressIn(view, each, ready)))
     .sort((a, b) => (a.service < b.service ? -1 : 1))
@@ -63,6 +77,45 @@ const printServices = (what: {
       { head: 'NOTE', cell: (row) => row.note },
     ],
     what.format,
+  )
+}
+
+/** A clustered service: one line for each member. */
+const printMembers = (progress: ServiceProgress, view: ClusterView, format: Format): void => {
+  const { service, members = [] } = progress
+  const ledger = view.ledgers.get(service.Spec.Name)
+  const rows = members.map((each) => ({
+    member: each.name,
+    host: each.host,
+    role: each.role,
+    position: each.position,
+    state: each.ready ? 'serving' : (each.task?.Status?.State ?? 'none'),
+    since: each.task?.Status?.Timestamp ?? null,
+    image: each.image,
+    current: each.current,
+    note: each.note,
+  }))
+  printRows(
+    rows,
+    [
+      { head: 'MEMBER', cell: (row) => row.member },
+      { head: 'HOST', cell: (row) => row.host },
+      { head: 'ROLE', cell: (row) => row.role },
+      { head: 'STATE', cell: (row) => row.state },
+      { head: 'POSITION', cell: (row) => row.position?.sequence ?? '-' },
+      {
+        head: 'SINCE',
+        cell: (row) => (row.since === null ? '-' : age(Date.now() - Date.parse(row.since))),
+      },
+      { head: 'IMAGE', cell: (row) => row.image },
+      { head: 'NOTE', cell: (row) => row.note },
+    ],
+    format,
+  )
+  if (format === 'json' || ledger === undefined) return
+  const epoch = ledger.epoch === 0 ? '' : `, epoch ${ledger.epoch}`
+  process.stdout.write(
+    `\n${keyOf(service)}: ${progress.wanted} members of ${ledger.recipe}, ${ledger.phase}${epoch}\n`,
   )
 }
 
@@ -114,7 +167,7 @@ const taskRow = (
   const serving = state === 'running' && isWanted(task) && ready?.has(task.ID) === true
   const node = nodes.find((each) => each.ID === task.NodeID)
   return {
-    task: taskName(keyOf(service), task),
+    task: nameOfTask(service, task),
     id: task.ID,
     host: node?.Description?.Hostname ?? '',
     state: serving ? 'serving' : state,

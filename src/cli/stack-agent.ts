@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connectAgent } from '../agent/index.ts'
 import { MusterError, systemClock } from '../base/index.ts'
+import type { MemberReport, ReportId } from '../catalog/index.ts'
 import type { Task } from '../engine/index.ts'
 import type { Readiness, RunInTask } from '../stack/index.ts'
 
@@ -41,6 +42,7 @@ export const agentReadiness = async (): Promise<AgentReadiness> => {
     source: known
       ? {
           ready: () => (known ? ready : undefined),
+          reports: () => memberReports(),
           changed: async (signal) => {
             await once(changes, 'change', { signal })
           },
@@ -59,6 +61,16 @@ export const readyTasks = async (): Promise<ReadonlySet<string> | undefined> => 
     const { endpoints, leaving } = await connectAgent().catalog()
     const ready = [...endpoints.values()].filter((each) => each.state === 'ready')
     return new Set(ready.map((each) => each.id).filter((id) => !leaving.has(id)))
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    return undefined
+  }
+}
+
+/** What the agents see of members; undefined when no agent answers. */
+export const memberReports = async (): Promise<ReadonlyMap<ReportId, MemberReport> | undefined> => {
+  try {
+    return (await connectAgent().catalog()).members
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     return undefined

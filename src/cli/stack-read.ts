@@ -1,14 +1,20 @@
 import { LABEL } from '../base/index.ts'
+import { isMemberService, type Ledger } from '../catalog/index.ts'
 import type { Engine, Node, Service, Task } from '../engine/index.ts'
 import {
+  clusterProgress,
+  type ClusterSight,
   diagnose,
   keyOf,
   labelledPorts,
   labelledRoutes,
+  type MemberScene,
   progressOf,
+  readLedgers,
   type ServiceProgress,
   stackOf,
 } from '../stack/index.ts'
+import { memberReports } from './stack-agent.ts'
 
 /** One service, as lists show it. */
 export interface ServiceRow {
@@ -24,8 +30,8 @@ export interface ServiceRow {
   note: string
 }
 
-/** Services, tasks and hosts, read together. */
-export interface ClusterView {
+/** Services, tasks and hosts, read together; what is known of clustered services, if there are any. */
+export interface ClusterView extends ClusterSight {
   services: Service[]
   tasks: Task[]
   nodes: Node[]
@@ -37,8 +43,33 @@ export const readCluster = async (engine: Engine): Promise<ClusterView> => {
     engine.listTasks(),
     engine.listNodes(),
   ])
-  return { services, tasks, nodes }
+  const heads = services.some((each) => isHead(each))
+  const [ledgers, reports] = heads
+    ? await Promise.all([readLedgers(engine), memberReports()])
+    : [new Map<string, Ledger>(), undefined]
+  return { services, tasks, nodes, ledgers, reports }
 }
+
+/** True for the one service that a clustered service is shown as. */
+export const isHead = (service: Service): boolean =>
+  service.Spec.Labels?.[LABEL.recipe] !== undefined
+
+/** The services that lists show: those of members are a part of their head. */
+export const shownServices = (view: ClusterView): Service[] => {
+  const heads = new Set(view.services.filter((each) => isHead(each)).map((each) => each.Spec.Name))
+  return view.services.filter((each) => {
+    const cluster = each.Spec.Labels?.[LABEL.cluster]
+    // Members whose head is gone are still to be seen.
+    return !isMemberService(each.Spec) || cluster === undefined || !heads.has(cluster)
+  })
+}
+
+/** What the members of a clustered service are judged by. */
+export const memberScene = (
+  view: ClusterView,
+  head: Service,
+  ready: ReadonlySet<string> | undefined,
+): MemberScene => ({ ...view, head, clusterTasks: view.tasks, ready, now: Date.now() })
 
 /** How a service is, by Swarm's word and the catalog's. */
 export const progressIn = (
@@ -46,6 +77,7 @@ export const progressIn = (
   service: Service,
   ready: ReadonlySet<string> | undefined,
 ): ServiceProgress => {
+  if (isHead(service)) return clusterProgress(memberScene(view, service, ready))
   const tasks = view.tasks.filter((task) => task.ServiceID === service.ID)
   const scene = { service, tasks, nodes: view.nodes, clusterTasks: view.tasks, now: Date.now() }
   const progress = progressOf(scene, { ready, expectsUpdate: false })

@@ -4,6 +4,7 @@ import {
   describe,
   type Failure,
   keyOf,
+  type MemberRow,
   type Operation,
   type ServiceProgress,
 } from '../stack/index.ts'
@@ -46,6 +47,10 @@ export const progressText = (each: ServiceProgress): string => {
   return `${count}   ${each.diagnosis.sentence.replace(/\.$/, '')}`
 }
 
+/** `db-2 on host-2: joining, 350454 (receives the data)`. */
+export const memberText = (member: MemberRow): string =>
+  `${member.name}${member.host === '' ? '' : ` on ${member.host}`}: ${member.role}${member.note === '' || member.ready ? '' : ` (${member.note})`}`
+
 const liveView = (options: ViewOptions): DeployView => {
   const update = createLogUpdate(process.stdout)
   let { title } = options
@@ -57,9 +62,17 @@ const liveView = (options: ViewOptions): DeployView => {
       const name = (names[i] ?? '').padEnd(width)
       if (each.arrived && options.unchanged.includes(names[i] ?? '')) return `  ${name}   unchanged`
       const part = each.wanted === 0 ? 1 : each.done / each.wanted
-      return `  ${name}   ${styleText(each.arrived ? 'green' : 'cyan', bar(part))}  ${progressText(each)}`
+      const line = `  ${name}   ${styleText(each.arrived ? 'green' : 'cyan', bar(part))}  ${progressText(each)}`
+      return each.arrived
+        ? line
+        : [
+            line,
+            ...(each.members ?? []).map(
+              (member) => `  ${' '.repeat(width)}   ${memberText(member)}`,
+            ),
+          ]
     })
-    update([title, ...lines].join('\n'))
+    update([title, ...lines.flat()].join('\n'))
   }
   return {
     onDone: () => undefined,
@@ -95,6 +108,12 @@ const plainView = (options: ViewOptions): DeployView => {
         if (last.get(each.name) === text) continue
         last.set(each.name, text)
         say(`${name}: ${text}`)
+      }
+      for (const each of services.flatMap((service) => service.members ?? [])) {
+        const text = memberText(each)
+        if (last.get(each.id) === text) continue
+        last.set(each.id, text)
+        say(`  ${text}`)
       }
     },
     onRollback: (failure, to) => say(`${failure.sentence} Going back to revision ${to}.`),

@@ -2,7 +2,7 @@ import { type AgentStatus, connectAgent } from '../agent/index.ts'
 import { MusterError } from '../base/index.ts'
 import { connectEngine, type Node } from '../engine/index.ts'
 import { age, bytes, parseFormat, plural, table } from './output.ts'
-import { type ClusterView, progressIn, readCluster } from './stack-read.ts'
+import { type ClusterView, progressIn, readCluster, shownServices } from './stack-read.ts'
 
 /** One host, as `status` shows it. */
 export interface HostRow {
@@ -73,7 +73,7 @@ export const statusOfCluster = (
   const hosts = view.nodes
     .map((node) => hostRow(node, view, agent))
     .sort((a, b) => a.host.localeCompare(b.host, undefined, { numeric: true }))
-  const services = view.services
+  const services = shownServices(view)
     .map((service) => progressIn(view, service, undefined))
     .filter((each) => !each.arrived)
   return {

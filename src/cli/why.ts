@@ -7,10 +7,11 @@ import {
   runCheck,
   waitsOf,
   type Diagnosis,
+  type ServiceProgress,
 } from '../stack/index.ts'
 import { parseFormat } from './output.ts'
 import { readyTasks, runInTask } from './stack-agent.ts'
-import { type ClusterView, progressIn, readCluster } from './stack-read.ts'
+import { type ClusterView, isHead, progressIn, readCluster } from './stack-read.ts'
 
 /** Says in a sentence or two why a service is not as it should be, and what to do. */
 export const why = async (name: string, options: { format: string }): Promise<void> => {
@@ -27,9 +28,34 @@ export const why = async (name: string, options: { format: string }): Promise<vo
     print(format, { sentence, advice: '', evidence: [] })
     return
   }
+  if (isHead(service)) {
+    const { sentence, advice } = diagnosis
+    print(format, { sentence, advice, evidence: clusterEvidence(view, progress) })
+    return
+  }
   const root = isHeld(service) ? rootCause(view, diagnosis, service) : diagnosis
   const evidence = await collectEvidence(engine, root, await checkOutput(view, root))
   print(format, { sentence: root.sentence, advice: root.advice, evidence })
+}
+
+/** Each member, and each copy of the data when a person has to decide. */
+const clusterEvidence = (
+  view: ClusterView,
+  { service, members = [] }: ServiceProgress,
+): string[] => {
+  const held = view.ledgers.get(service.Spec.Name)?.held
+  const nameOf = (host: string) =>
+    view.nodes.find((each) => each.ID === host)?.Description?.Hostname ?? host
+  if (held) {
+    return held.copies.map(
+      ({ member, host, data, position }) =>
+        `${member} on ${nameOf(host)}: data ${data}, ${position === null ? 'no position' : `position ${position.sequence} of ${position.history}`}`,
+    )
+  }
+  return members.map(
+    (each) =>
+      `${each.name}${each.host === '' ? '' : ` on ${each.host}`}: ${each.role}${each.position === null ? '' : `, position ${each.position.sequence}`}${each.note === '' ? '' : ` (${each.note})`}`,
+  )
 }
 
 /** The health check is asked of the task that is being tried now, the one that failed is gone. */

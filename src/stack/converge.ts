@@ -1,6 +1,9 @@
-import { type Clock, MusterError } from '../base/index.ts'
+import { type Clock, LABEL, MusterError } from '../base/index.ts'
+import type { Ledger, MemberReport, ReportId } from '../catalog/index.ts'
 import type { Engine, Filters, Node, Service, Task } from '../engine/index.ts'
 import type { Diagnosis, Scene } from './diagnose.ts'
+import { readLedgers } from './ledgers.ts'
+import { clusterProgress, type ClusterSight } from './members.ts'
 import { isUnplaced } from './no-host.ts'
 import { progressOf, type ReadyTasks, type ServiceProgress } from './progress.ts'
 
@@ -18,6 +21,8 @@ export interface Target {
 export interface Readiness {
   /** Tasks that may receive traffic; undefined while the catalog is not known. */
   ready(): ReadyTasks
+  /** What the agents see of the members of clustered services; undefined: nobody knows. */
+  reports(): Promise<ReadonlyMap<ReportId, MemberReport> | undefined>
   /** Resolves at the next change, or when the signal is aborted. */
   changed(signal: AbortSignal): Promise<void>
 }
@@ -95,6 +100,7 @@ interface Cluster {
   nodes: readonly Node[]
   /** Of the whole cluster; of the stack alone while nobody lacks room. */
   clusterTasks: readonly Task[]
+  clusters: ClusterSight
 }
 
 /** Hosts, and what all tasks reserve, change seldom and are long lists: read now and then. */
@@ -114,11 +120,15 @@ class Observer {
   }
 
   async see(): Promise<Cluster> {
-    const { clock, filters } = this.#options
+    const { clock, filters, readiness } = this.#options
     const [services, tasks] = await Promise.all([
       this.#engine.listServices(filters),
       this.#engine.listTasks(filters),
     ])
+    const heads = services.some((each) => each.Spec.Labels?.[LABEL.recipe] !== undefined)
+    const [ledgers, reports] = heads
+      ? await Promise.all([readLedgers(this.#engine), readiness?.reports()])
+      : [new Map<string, Ledger>(), undefined]
     if (clock.now() - this.#slowAt >= SLOW_LOOK_MS) {
       this.#slowAt = clock.now()
       const crowded = tasks.some((task) => isUnplaced(task))
@@ -127,7 +137,13 @@ class Observer {
         crowded ? this.#engine.listTasks() : undefined,
       ])
     }
-    return { services, tasks, nodes: this.#nodes, clusterTasks: this.#all ?? tasks }
+    return {
+      services,
+      tasks,
+      nodes: this.#nodes,
+      clusterTasks: this.#all ?? tasks,
+      clusters: { ledgers, reports },
+    }
   }
 }
 
@@ -160,12 +176,26 @@ const look = (cluster: Cluster, options: ConvergeOptions, since: Since): Service
         },
       )
     }
+    const now = options.wallClock?.() ?? Date.now()
+    if (service.Spec.Labels?.[LABEL.recipe] !== undefined) {
+      return clusterProgress({
+        head: service,
+        services: cluster.services,
+        tasks: cluster.tasks,
+        nodes: cluster.nodes,
+        clusterTasks: cluster.clusterTasks,
+        ...cluster.clusters,
+        ready: options.readiness?.ready(),
+        now,
+        before: options.before,
+      })
+    }
     const scene: Scene = {
       service,
       tasks: byService.get(service.ID) ?? [],
       nodes: cluster.nodes,
       clusterTasks: cluster.clusterTasks,
-      now: options.wallClock?.() ?? Date.now(),
+      now,
       before: options.before,
       touched: target.touched,
     }

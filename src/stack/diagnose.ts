@@ -20,7 +20,15 @@ import {
 
 /** Why a service is not as it should be. */
 export interface Diagnosis {
-  kind: FailureKind | 'no-host' | 'update-stopped' | 'held' | 'allocating' | 'pulling' | 'starting'
+  kind:
+    | FailureKind
+    | 'no-host'
+    | 'update-stopped'
+    | 'held'
+    | 'allocating'
+    | 'pulling'
+    | 'starting'
+    | 'cluster'
   /** What is wrong: one sentence. */
   sentence: string
   /** What to do: one sentence, or empty. */

@@ -28,7 +28,26 @@ export { converge, type ConvergeResult, type Readiness, type Target } from './co
 export { progressOf, type ReadyTasks, type ServiceProgress } from './progress.ts'
 export { diagnose, type Diagnosis, type Scene } from './diagnose.ts'
 export { collectEvidence, HealthProbe, runCheck, type RunInTask } from './evidence.ts'
-export { findService, findStack, keyOf, notFound, type ServiceRef, stackOf } from './names.ts'
+export {
+  findService,
+  findStack,
+  keyOf,
+  nameOfTask,
+  notFound,
+  type ServiceRef,
+  stackOf,
+  taskServices,
+} from './names.ts'
+export { ledgersIn, readLedgers } from './ledgers.ts'
+export {
+  clusterProgress,
+  type ClusterSight,
+  diagnoseCluster,
+  memberRows,
+  type MemberScene,
+  memberServices,
+} from './members.ts'
+export type { MemberRow } from './member-row.ts'
 export { labelledPorts, labelledRoutes } from './published.ts'
 export { removeStack, stackObjects, type StackObjects } from './down.ts'
 export { parseScale, scaleService, type ScaleChange } from './scale.ts'

@@ -1,8 +1,10 @@
 import { LABEL, MusterError } from '../base/index.ts'
-import type { Service } from '../engine/index.ts'
+import { isMemberService } from '../catalog/index.ts'
+import type { Service, Task } from '../engine/index.ts'
 import { shortName } from './plan.ts'
+import { taskName } from './tasks.ts'
 
-/** What a person calls a service, or one task of it. */
+/** What a person calls a service, one task of it, or one member of a clustered service. */
 export interface ServiceRef {
   service: Service
   /** Slot of a replica, if one was named: `web.2`. */
@@ -17,14 +19,23 @@ export const keyOf = (service: Service): string => shortName(stackOf(service), s
 
 /**
  * The service that `name` means: its full name, or the name in its file if only one stack has it;
- * `.N` behind it is a slot. Throws NOT_FOUND with what is close, or with what it could mean.
+ * `.N` behind it is a slot, or the number of a member (`db.2` is `db-2`). Throws NOT_FOUND with what is close, or with what it could mean.
  */
 export const findService = (services: readonly Service[], name: string): ServiceRef => {
   const exact = match(services, name)
   if (exact !== undefined) return { service: exact, slot: undefined }
   const [, base, slot] = /^(.+)\.(\d+)$/.exec(name) ?? []
   const sliced = base === undefined ? undefined : match(services, base)
-  if (sliced !== undefined) return { service: sliced, slot: Number(slot) }
+  if (sliced !== undefined) {
+    if (sliced.Spec.Labels?.[LABEL.recipe] === undefined) {
+      return { service: sliced, slot: Number(slot) }
+    }
+    const member = services.find((each) => each.Spec.Name === `${sliced.Spec.Name}-${slot}`)
+    if (member !== undefined) return { service: member, slot: undefined }
+    throw new MusterError('NOT_FOUND', `${sliced.Spec.Name} has no member ${slot}.`, {
+      hint: `See which there are: muster ps ${sliced.Spec.Name}`,
+    })
+  }
   throw notFound('service', base ?? name, [
     ...services.map((each) => each.Spec.Name),
     ...services.map((each) => keyOf(each)),
@@ -42,6 +53,16 @@ const match = (services: readonly Service[], name: string): Service | undefined 
     { hint: 'Give the full name.' },
   )
 }
+
+/** The services that have the tasks of this one: its members' for a clustered service. */
+export const taskServices = (service: Service, services: readonly Service[]): Service[] =>
+  service.Spec.Labels?.[LABEL.recipe] === undefined
+    ? [service]
+    : services.filter((each) => each.Spec.Labels?.[LABEL.cluster] === service.Spec.Name)
+
+/** `web.2`, or `db-2` for the one task of a member. */
+export const nameOfTask = (service: Service, task: Task): string =>
+  isMemberService(service.Spec) ? keyOf(service) : taskName(keyOf(service), task)
 
 /** The stack that `name` means. Throws NOT_FOUND. */
 export const findStack = (services: readonly Service[], name: string): string => {

@@ -1,6 +1,7 @@
 import type { Service, Task } from '../engine/index.ts'
 import { isJob } from './deploy-spec.ts'
 import { type Diagnosis, diagnose, type Scene } from './diagnose.ts'
+import type { MemberRow } from './member-row.ts'
 import { hasFailed, isCurrent, isHeld, isWanted, restartsAlways, wantedTasks } from './tasks.ts'
 
 /** How far a service is. */
@@ -18,6 +19,8 @@ export interface ServiceProgress {
   stumbled: boolean
   /** What it is busy with, or what is wrong. */
   diagnosis: Diagnosis | undefined
+  /** Of a clustered service. */
+  members?: MemberRow[]
 }
 
 /** Who may receive traffic, by task id; undefined: nobody knows, Swarm's word is taken. */

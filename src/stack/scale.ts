@@ -1,4 +1,5 @@
 import { LABEL, MusterError } from '../base/index.ts'
+import { headOf, isMemberService } from '../catalog/index.ts'
 import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
 import { findService } from './names.ts'
 
@@ -17,6 +18,14 @@ export const parseScale = (args: readonly string[], services: readonly Service[]
       throw new MusterError('USAGE', `scale takes SERVICE=NUMBER, not "${arg}".`)
     }
     const { service } = findService(services, name)
+    const head = headOf(service.Spec)
+    if (head !== null) return { service, from: head.members, to: Number(count) }
+    if (isMemberService(service.Spec)) {
+      const cluster = service.Spec.Labels?.[LABEL.cluster] ?? ''
+      throw new MusterError('USAGE', `${service.Spec.Name} is one member of ${cluster}.`, {
+        hint: `Scale the whole: muster scale ${cluster}=NUMBER`,
+      })
+    }
     const mode = service.Spec.Mode
     if (mode?.Replicated === undefined) {
       const kind = mode?.Global === undefined ? 'a job' : 'global: it has one task on each host'
@@ -44,7 +53,11 @@ export const scaleService = async (engine: Engine, change: ScaleChange): Promise
   }
 }
 
-const scaled = (spec: Service['Spec'], to: number): ServiceSpec =>
-  spec.Labels?.[LABEL.replicas] === undefined
+const scaled = (spec: Service['Spec'], to: number): ServiceSpec => {
+  if (spec.Labels?.[LABEL.recipe] !== undefined) {
+    return { ...spec, Labels: { ...spec.Labels, [LABEL.members]: String(to) } }
+  }
+  return spec.Labels?.[LABEL.replicas] === undefined
     ? { ...spec, Mode: { Replicated: { Replicas: to } } }
     : { ...spec, Labels: { ...spec.Labels, [LABEL.replicas]: String(to) } }
+}
