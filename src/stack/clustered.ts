@@ -48,7 +48,7 @@ export const clusteredService = (
       const known = context.recipes.map((each) => each.name).join(', ')
       context.problems.push({
         path,
-        message: `${MUSTER_KEY}: there is no recipe "${String(name)}".`,
+        message: `${MUSTER_KEY}: there is no recipe "${name}".`,
         hint: `Recipes are: ${known}.`,
       })
     }
