@@ -39,6 +39,7 @@ const startAgent = async (host: string): Promise<Agent> => {
     engine: engineOf(host, join(folder, host)),
     edge: null,
     vip: null,
+    volumes: null,
     socket: join(folder, `${host}.sock`),
     port: PORT,
     listen: `127.0.0.${at}`,

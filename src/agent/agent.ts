@@ -6,6 +6,7 @@ import type { Engine } from '../engine/index.ts'
 import { type VipProgrammer, hostNamespaces } from '../vip/index.ts'
 import { Api } from './api.ts'
 import { readCertificates } from './certificates.ts'
+import type { HostVolumes } from './host-volumes.ts'
 import type { Log } from './log.ts'
 import { Member } from './member.ts'
 import { type Membership, standingOf } from './membership.ts'
@@ -18,6 +19,8 @@ export interface AgentOptions {
   edge: Edge | null
   /** What programs virtual IPs here; null in tests of the rest. */
   vip: VipProgrammer | null
+  /** This host's volumes; null in tests of the rest. */
+  volumes: HostVolumes | null
   /** Path of the unix socket of the API. */
   socket: string
   /** Port that agents listen on, everywhere. */
@@ -80,6 +83,8 @@ export class Agent implements AsyncDisposable {
 
   /** Resolves once the API answers; the work goes on until the agent is disposed of. */
   async start(): Promise<void> {
+    const { volumes, log } = this.#options
+    await volumes?.start({ gate: async () => undefined, log, metrics: this.metrics })
     await this.#api.start()
     await this.#startMetrics()
     this.#running = this.#run(this.#life.signal)
@@ -91,6 +96,7 @@ export class Agent implements AsyncDisposable {
     await this.#running
     await this.#options.edge?.stop()
     await this.#options.vip?.stop()
+    await this.#options.volumes?.[Symbol.asyncDispose]()
     this.#metricsServer?.close()
     this.#metricsServer?.closeAllConnections()
     await this.#api[Symbol.asyncDispose]()
@@ -125,6 +131,7 @@ export class Agent implements AsyncDisposable {
   /** Asks the engine where this host is, and becomes what that makes it. */
   async #look(): Promise<void> {
     const standing = standingOf(await this.#options.engine.info())
+    await this.#anchorVolumes()
     if (standing === 'unsettled') {
       if (!this.#member) this.#wait('Swarm to start')
       return
@@ -139,6 +146,15 @@ export class Agent implements AsyncDisposable {
     if (this.#member && this.#member.host !== standing.host) await this.#standDown()
     if (this.#member) await this.#member.update(standing)
     else await this.#standUp(standing)
+  }
+
+  /** Swarm gives this host no task with a volume of ours before. */
+  async #anchorVolumes(): Promise<void> {
+    try {
+      await this.#options.volumes?.anchor()
+    } catch (error) {
+      this.#options.log.warn({ reason: messageOf(error) }, 'Docker does not take the volume driver')
+    }
   }
 
   #wait(what: string): void {

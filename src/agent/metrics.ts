@@ -88,6 +88,16 @@ export const createMetrics = (read: () => Readings) => {
     edgeErrors: counter('edge_errors', 'Failures to bring the edge up to date.'),
     vipApplies: counter('vip_applies', 'Changes of virtual IP rules.'),
     vipErrors: counter('vip_errors', 'Failures to change virtual IP rules.'),
+    volumeErrors: counter('volume_errors', 'Requests of Docker that the volume driver refused.', [
+      'operation',
+    ]),
+    gateSeconds: new Histogram({
+      name: 'muster_gate_seconds',
+      help: 'How long members waited for permission to start, by how it ended.',
+      labelNames: ['outcome'],
+      buckets: [0.1, 0.5, 1, 2, 5, 10, 20, 50, 100],
+      registers,
+    }),
   }
 }
 

@@ -1,9 +1,19 @@
 import { pino } from 'pino'
-import { AGENT_PORT, AGENT_SOCKET, METRICS_PORT, messageOf, systemClock } from '../base/index.ts'
+import {
+  AGENT_PORT,
+  AGENT_SOCKET,
+  MEMBERS_RUN_DIR,
+  METRICS_PORT,
+  PLUGIN_SOCKET,
+  VOLUMES_DIR,
+  messageOf,
+  systemClock,
+} from '../base/index.ts'
 import { Edge, EdgeContainer, type EdgeEvent } from '../edge/index.ts'
 import { connectEngine } from '../engine/index.ts'
 import { VipProgrammer } from '../vip/index.ts'
 import { Agent } from './agent.ts'
+import { HostVolumes } from './host-volumes.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -46,6 +56,12 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
     engine,
     edge,
     vip,
+    volumes: new HostVolumes({
+      engine,
+      folder: VOLUMES_DIR,
+      runFolder: MEMBERS_RUN_DIR,
+      socket: PLUGIN_SOCKET,
+    }),
     socket: AGENT_SOCKET,
     port: AGENT_PORT,
     metrics: { port: METRICS_PORT, address: options.metricsAddress },

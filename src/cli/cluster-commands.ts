@@ -4,6 +4,7 @@ import { LOG_DIR, parseDuration, systemClock } from '../base/index.ts'
 import {
   applyLabels,
   changeNode,
+  type AgentService,
   ensureAgent,
   findNode,
   initCluster,
@@ -17,7 +18,8 @@ import {
   waitDrained,
 } from '../cluster/index.ts'
 import { EdgeContainer } from '../edge/index.ts'
-import { connectEngine } from '../engine/index.ts'
+import { type Engine, connectEngine } from '../engine/index.ts'
+import { dropAnchor } from '../volumes/index.ts'
 import { bytes, parseFormat, plural, printRows } from './output.ts'
 
 const say = (line: string): void => {
@@ -28,8 +30,19 @@ const say = (line: string): void => {
 const ownCommand = (): string =>
   joinPath(dirname(dirname(realpathSync(process.argv[1] ?? '/usr/bin/muster'))), 'bin', 'muster')
 
+/**
+ * The agent runs before this host is in a cluster: a host that joins tells Swarm its volume drivers,
+ * and would tell of a later one only after 20 seconds.
+ */
+const startAgent = async (engine: Engine): Promise<AgentService> => {
+  const agent = await ensureAgent(ownCommand(), systemClock)
+  await dropAnchor(engine)
+  return agent
+}
+
 export const init = async (options: Record<string, string>): Promise<void> => {
   await using engine = connectEngine()
+  const agent = await startAgent(engine)
   const { created, changes } = await initCluster(engine, {
     ...(options.advertiseAddr === undefined ? {} : { advertiseAddr: options.advertiseAddr }),
     ...(options.heartbeat === undefined
@@ -40,7 +53,6 @@ export const init = async (options: Record<string, string>): Promise<void> => {
       : { restartDelayMs: parseDuration(options.restartDelay, '--restart-delay') }),
     ...(options.edgeImage === undefined ? {} : { edgeImage: options.edgeImage }),
   })
-  const agent = await ensureAgent(ownCommand(), systemClock)
   if (!created && changes.length === 0 && agent === 'running already') {
     say('This host is a manager of its cluster already; there is nothing to do.')
     return
@@ -60,12 +72,12 @@ const joinCommand = (address: string, token: string) => `muster join ${address} 
 
 export const join = async (address: string, options: Record<string, string>): Promise<void> => {
   await using engine = connectEngine()
+  const agent = await startAgent(engine)
   const { joined, role } = await joinCluster(engine, {
     address,
     token: options.token ?? '',
     ...(options.advertiseAddr === undefined ? {} : { advertiseAddr: options.advertiseAddr }),
   })
-  const agent = await ensureAgent(ownCommand(), systemClock)
   say(
     joined
       ? `This host joined the cluster as a ${role}. Agent: ${agent}.`

@@ -20,12 +20,16 @@ const UNIT_FILE = '/etc/systemd/system/muster-agent.service'
 const PID_FILE = `${RUN_DIR}/supervisor.pid`
 const START_LIMIT_MS = 15_000
 
-/** The systemd unit; `command` is the absolute path of `muster`. Docker may restart without it. */
+/**
+ * The systemd unit; `command` is the absolute path of `muster`. It starts before Docker, which asks
+ * its volume drivers for their volumes, and waits for one that is not there. Docker may restart
+ * without it.
+ */
 export const systemdUnit = (command: string): string => `[Unit]
 Description=Muster agent: discovery, edge and virtual IPs of this host
 Documentation=file:///usr/share/doc/muster
-Wants=network-online.target docker.service
-After=network-online.target docker.service
+Wants=docker.service
+Before=docker.service
 
 [Service]
 ExecStart=${command} agent

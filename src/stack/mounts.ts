@@ -1,5 +1,5 @@
-import type { ModelPath, Mount, Service, Stack } from '../compose/index.ts'
-import { LABEL } from '../base/index.ts'
+import type { ModelPath, Mount, Service, Stack, Volume } from '../compose/index.ts'
+import { LABEL, VOLUME_DRIVER } from '../base/index.ts'
 import { apiAtLeast, type Problem } from './check.ts'
 import type { SwarmMount } from './desired.ts'
 
@@ -87,15 +87,16 @@ const volumeMount = (mount: Mount, common: SwarmMount, at: At): SwarmMount => {
     })
     return common
   }
+  const driver = driverOptions(volume, at.stack.name)
   const own = volume.external
     ? {}
     : {
         Labels: { ...volume.labels, ...mount.volume?.labels, [LABEL.stack]: at.stack.name },
-        ...(volume.driver !== undefined || volume.driver_opts !== undefined
+        ...(volume.driver !== undefined || driver !== undefined
           ? {
               DriverConfig: {
                 ...(volume.driver === undefined ? {} : { Name: volume.driver }),
-                ...(volume.driver_opts === undefined ? {} : { Options: volume.driver_opts }),
+                ...(driver === undefined ? {} : { Options: driver }),
               },
             }
           : {}),
@@ -105,8 +106,16 @@ const volumeMount = (mount: Mount, common: SwarmMount, at: At): SwarmMount => {
     ...(mount.volume?.nocopy ? { NoCopy: true } : {}),
     ...(mount.volume?.subpath ? { Subpath: mount.volume.subpath } : {}),
   }
-  return { ...common, Source: volume.name, ...some('VolumeOptions', options) }
+  // Swarm fills in the slot: each replica has a volume of its own, and has it again wherever it runs.
+  const Source = driver?.['per'] === 'slot' ? `${volume.name}.{{.Task.Slot}}` : volume.name
+  return { ...common, Source, ...some('VolumeOptions', options) }
 }
+
+/** What the volume driver is told. Ours is told whose it is, too, for its lists. */
+const driverOptions = (
+  { driver, driver_opts: given }: Volume,
+  stack: string,
+): Record<string, string> | undefined => (driver === VOLUME_DRIVER ? { stack, ...given } : given)
 
 const tmpfsOptions = (tmpfs: Mount['tmpfs']): NonNullable<SwarmMount['TmpfsOptions']> => ({
   ...(tmpfs?.size ? { SizeBytes: tmpfs.size } : {}),

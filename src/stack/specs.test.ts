@@ -167,6 +167,30 @@ describe('keys that a cluster cannot carry', () => {
   })
 })
 
+describe('volumes', () => {
+  test('the muster driver is told the stack, and gives each slot a folder of its own', async () => {
+    const { services } = await desiredFrom(`services:
+  web:
+    image: web:1
+    volumes: ["data:/data", "each:/each:ro"]
+volumes:
+  data: { driver: muster }
+  each: { driver: muster, driver_opts: { per: slot } }
+`)
+    const mounts = services[0]?.spec.TaskTemplate?.ContainerSpec?.Mounts
+    expect(mounts).toMatchObject([
+      {
+        Source: 'shop_data',
+        VolumeOptions: { DriverConfig: { Name: 'muster', Options: { stack: 'shop' } } },
+      },
+      {
+        Source: 'shop_each.{{.Task.Slot}}',
+        VolumeOptions: { DriverConfig: { Options: { stack: 'shop', per: 'slot' } } },
+      },
+    ])
+  })
+})
+
 describe('how tasks are replaced', () => {
   test("old and new side by side, unless they could get in each other's way", async () => {
     const order = async (yaml: string) => (await service(yaml)).spec.UpdateConfig?.Order

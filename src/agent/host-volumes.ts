@@ -1,0 +1,82 @@
+import { MusterError, messageOf } from '../base/index.ts'
+import type { Engine } from '../engine/index.ts'
+import {
+  ANCHOR,
+  type Gate,
+  PluginServer,
+  VolumeStore,
+  dropAnchor,
+  makeAnchor,
+  volumeDriver,
+} from '../volumes/index.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface HostVolumesOptions {
+  engine: Pick<Engine, 'createVolume' | 'removeVolume'>
+  /** Folder of the volumes, and of what they hold only while the host runs. */
+  folder: string
+  runFolder: string
+  /** Where Docker looks for the driver. */
+  socket: string
+}
+
+/** The volumes of a host, and the driver that Docker has them from. */
+export class HostVolumes implements AsyncDisposable {
+  readonly store: VolumeStore
+  readonly #options: HostVolumesOptions
+  /** Members' volumes whose data a person has given up. */
+  readonly #givenUp = new Set<string>()
+  #server: PluginServer | undefined
+  #anchored = false
+
+  constructor(options: HostVolumesOptions) {
+    this.#options = options
+    this.store = new VolumeStore(options)
+  }
+
+  /** Serves the driver. An engine that starts waits for it: nothing else may be waited for before. */
+  async start({ gate, log, metrics }: { gate: Gate; log: Log; metrics: Metrics }): Promise<void> {
+    await this.store.load()
+    await makeAnchor(this.store)
+    this.#server = new PluginServer({
+      socket: this.#options.socket,
+      operations: volumeDriver({
+        store: this.store,
+        gate,
+        mayRemove: ({ name }) => this.#givenUp.has(name),
+      }),
+      onError: ({ operation, volume, error }) => {
+        const known = error instanceof MusterError && error.code === 'NOT_FOUND'
+        // Docker asks every driver for names that it does not know.
+        if (known && operation === '/VolumeDriver.Get') return
+        metrics.volumeErrors.inc({ operation: operation.split('.').at(-1) ?? '' })
+        log.warn({ operation, volume, reason: messageOf(error) }, 'volume driver')
+      },
+    })
+    await this.#server.start()
+  }
+
+  /** Makes the engine list the driver, once it answers. */
+  async anchor(): Promise<void> {
+    if (this.#anchored) return
+    await dropAnchor(this.#options.engine)
+    this.#anchored = true
+  }
+
+  /** Removes a volume and its data. CONFLICT while a container has it, NOT_FOUND. */
+  async remove(name: string): Promise<void> {
+    if (name === ANCHOR) throw new MusterError('CONFLICT', `${ANCHOR} is what Docker knows us by.`)
+    this.#givenUp.add(name)
+    try {
+      // Docker knows who uses it.
+      await this.#options.engine.removeVolume(name)
+    } finally {
+      this.#givenUp.delete(name)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]()
+  }
+}
