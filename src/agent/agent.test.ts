@@ -65,7 +65,7 @@ const agentOf = (host: string): Agent => {
 }
 const client = (host: string): AgentClient => connectAgent(join(folder, `${host}.sock`))
 
-const until = async (what: () => boolean | Promise<boolean>, limit = 8000): Promise<void> => {
+const until = async (what: () => boolean | Promise<boolean>, limit = 20_000): Promise<void> => {
   const end = Date.now() + limit
   while (!(await what())) {
     if (Date.now() > end)

@@ -1,4 +1,4 @@
-import { type Clock, MusterError, messageOf } from '../base/index.ts'
+import { type Clock, MusterError, messageOf, pause, pauseOrChange } from '../base/index.ts'
 import {
   type CatalogSources,
   type HostId,
@@ -77,8 +77,8 @@ export class TaskWatch {
       try {
         await this.#readBusy()
         // A list of ten thousand tasks is no small thing to ask for.
-        const pause = Math.max(TUNABLES.tasksIdle, this.#known)
-        if (this.#fullAt > 0 && clock.now() - this.#fullAt >= pause) await this.readAll()
+        const between = Math.max(TUNABLES.tasksIdle, this.#known)
+        if (this.#fullAt > 0 && clock.now() - this.#fullAt >= between) await this.readAll()
       } catch (error) {
         this.#options.onProblem(`reading tasks: ${messageOf(error)}`)
       }
@@ -89,8 +89,9 @@ export class TaskWatch {
           ? TUNABLES.tasksUpdating
           : TUNABLES.tasksIdle / 5
       // An engine that takes long to answer is not asked more often than it can bear.
-      const sleep = clock.sleep(Math.max(most, 4 * (clock.now() - began)), signal)
-      await Promise.race([sleep, ...(busy ? [] : [this.#wake.promise])]).catch(() => undefined)
+      const rest = Math.max(most, 4 * (clock.now() - began))
+      if (busy) await pause(clock, rest, signal)
+      else await pauseOrChange(clock, rest, { signal, change: this.#wake.promise })
     }
   }
 

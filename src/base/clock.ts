@@ -20,3 +20,21 @@ export const pause = async (clock: Clock, ms: number, signal: AbortSignal): Prom
     if (!signal.aborted) throw error
   }
 }
+
+/** The same, and also ended by a change that resolves. */
+export const pauseOrChange = async (
+  clock: Clock,
+  ms: number,
+  { signal, change }: { signal: AbortSignal; change: Promise<unknown> },
+): Promise<void> => {
+  const over = new AbortController()
+  const end = () => over.abort()
+  if (signal.aborted) return
+  signal.addEventListener('abort', end, { once: true })
+  try {
+    void change.then(end, end)
+    await pause(clock, ms, over.signal)
+  } finally {
+    signal.removeEventListener('abort', end)
+  }
+}

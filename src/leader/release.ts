@@ -1,4 +1,4 @@
-import { type Clock, LABEL, MusterError, messageOf } from '../base/index.ts'
+import { type Clock, LABEL, MusterError, messageOf, pauseOrChange } from '../base/index.ts'
 import { type Catalog, CorruptMessage, endpointsOf } from '../catalog/index.ts'
 import type { Engine, Service, Task } from '../engine/index.ts'
 import {
@@ -39,14 +39,7 @@ export const releaseLoop = (options: ReleaseOptions): LeaderLoop => ({
         onProblem(messageOf(error))
         waiting = 1
       }
-      if (signal.aborted) return
-      const pause = new AbortController()
-      const sleep = clock.sleep(
-        waiting > 0 ? WAITING_MS : IDLE_MS,
-        AbortSignal.any([signal, pause.signal]),
-      )
-      await Promise.race([sleep, change]).catch(() => undefined)
-      pause.abort()
+      await pauseOrChange(clock, waiting > 0 ? WAITING_MS : IDLE_MS, { signal, change })
     }
   },
 })
