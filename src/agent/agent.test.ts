@@ -45,6 +45,7 @@ const startAgent = async (host: string): Promise<Agent> => {
     listen: `127.0.0.${at}`,
     metrics: null,
     version: 'test',
+    hooksFolder: join(folder, `${host}-hooks`),
     clock: systemClock,
     log: {
       debug: () => undefined,

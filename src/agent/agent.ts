@@ -30,6 +30,8 @@ export interface AgentOptions {
   /** Where metrics are served; null for nowhere. */
   metrics: { port: number; address: string } | null
   version: string
+  /** Where it is remembered whose post_start commands have ended well. */
+  hooksFolder: string
   clock: Clock
   log: Log
 }
@@ -164,7 +166,7 @@ export class Agent implements AsyncDisposable {
   }
 
   async #standUp(membership: Membership): Promise<void> {
-    const { engine, port, listen, version, clock, log, edge, vip } = this.#options
+    const { engine, port, listen, version, hooksFolder, clock, log, edge, vip } = this.#options
     const certificates = await readCertificates(membership.certificates)
     const member = new Member({
       engine,
@@ -173,6 +175,7 @@ export class Agent implements AsyncDisposable {
       port,
       ...(listen === undefined ? {} : { listen }),
       version,
+      hooksFolder,
       clock,
       log,
       metrics: this.metrics,

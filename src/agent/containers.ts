@@ -15,6 +15,7 @@ import {
   watch,
 } from '../engine/index.ts'
 import { type EdgeSight, edgeSight, isEdge } from './edge-sight.ts'
+import type { StartHooks } from './start-hooks.ts'
 import { type LocalContainer, TASK_LABELS, isEnding, localContainer } from './local-container.ts'
 
 /** This host's containers, as far as they matter to others. */
@@ -38,6 +39,8 @@ export interface ContainersOptions {
    * is looked at again later.
    */
   prepareEdge: (edge: EdgeSight) => Promise<void>
+  /** What runs in containers right after they have started; those get no traffic before. */
+  startHooks: Pick<StartHooks, 'pending' | 'forget'>
   /** The engine went away. */
   onDown: (error: MusterError) => void
   onProblem: (message: string) => void
@@ -153,7 +156,10 @@ export class Containers {
     if (id === undefined || id === '') return
     this.#turn.set(id, (this.#turn.get(id) ?? 0) + 1)
     if (event.Type === 'container' && (action === 'die' || action === 'destroy')) {
-      if (action === 'destroy') this.#turn.delete(id)
+      if (action === 'destroy') {
+        this.#turn.delete(id)
+        this.#options.startHooks.forget(id)
+      }
       this.#gone(id)
     } else if (action === 'kill') {
       const container = this.#containers.get(id)
@@ -163,6 +169,11 @@ export class Containers {
       // A reading that it interrupted is made again; the edge is told to reload right after it joins.
       else void this.#read(id)
     } else void this.#read(id)
+  }
+
+  /** Looks at a container again, because of something that has no event. */
+  look(id: string): void {
+    void this.#read(id)
   }
 
   async #read(id: string): Promise<void> {
@@ -178,7 +189,9 @@ export class Containers {
       if (isTask && inspected.State?.Running === true) this.#tasks.add(id)
       else this.#tasks.delete(id)
       const container = localContainer(inspected, host, (each) => this.#overlays.get(each) === true)
+      const waits = this.#options.startHooks.pending(inspected)
       if (!container) return this.#forget(id)
+      if (waits && container.endpoint?.state === 'ready') container.endpoint.state = 'starting'
       const old = this.#containers.get(id)
       if (same(old, container)) return
       // Endpoints that did not change stay the same object: that is how reports know them.

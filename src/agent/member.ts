@@ -25,6 +25,7 @@ import type { ManagerEvents } from './manager.ts'
 import { ManagerRole } from './manager-role.ts'
 import type { Membership } from './membership.ts'
 import type { Metrics } from './metrics.ts'
+import { StartHooks } from './start-hooks.ts'
 import { PeerServer, type Visitor } from './server.ts'
 import { usageMeter } from './usage.ts'
 
@@ -37,6 +38,8 @@ export interface MemberOptions {
   /** Address to listen on; default every one. */
   listen?: string
   version: string
+  /** Where it is remembered whose post_start commands have ended well. */
+  hooksFolder: string
   clock: Clock
   log: Log
   metrics: Metrics
@@ -95,6 +98,13 @@ export class Member implements AsyncDisposable {
         this.#links.report()
       },
       prepareEdge: options.prepareEdge,
+      startHooks: new StartHooks({
+        engine,
+        folder: options.hooksFolder,
+        clock,
+        onDone: (container) => this.#containers.look(container),
+        onProblem: (problem) => log.warn(problem),
+      }),
       onDown: (error) => this.#engineDown(error),
       onProblem: (problem) => log.warn(problem),
       processExists,

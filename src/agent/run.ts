@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import {
   AGENT_PORT,
   AGENT_SOCKET,
+  HOOKS_DIR,
   MEMBERS_RUN_DIR,
   METRICS_PORT,
   PLUGIN_SOCKET,
@@ -66,6 +67,7 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
     port: AGENT_PORT,
     metrics: { port: METRICS_PORT, address: options.metricsAddress },
     version: options.version,
+    hooksFolder: HOOKS_DIR,
     clock: systemClock,
     log,
   })

@@ -1,6 +1,6 @@
 /**
- * Labels on Swarm objects. Always Spec.Labels of the object itself, never of the task template:
- * changing those restarts every task.
+ * Labels on Swarm objects. Always Spec.Labels of the object itself: changing those of the task template
+ * restarts every task, which is right only for what belongs to the container (`postStart`).
  */
 export const LABEL = {
   /** Docker's own: the stack an object belongs to. Kept so that `docker stack ls` goes on working. */
@@ -35,6 +35,8 @@ export const LABEL = {
   edgeImage: 'muster.edge.image',
   /** Cluster (SwarmSpec.Labels): milliseconds before Swarm replaces a task that ended. */
   restartDelay: 'muster.restart.delay',
+  /** Container: commands that run in it once it has started. JSON, `StartHook[]` of src/catalog. */
+  postStart: 'muster.post_start',
   /** Container: this is the edge of a host. Value is a hash of how it was made. */
   edge: 'muster.edge',
 } as const

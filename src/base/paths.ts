@@ -5,6 +5,8 @@ export const AGENT_SOCKET = `${RUN_DIR}/agent.sock`
 export const NETNS_DIR = `${RUN_DIR}/netns`
 /** Shared with the edge container: haproxy.cfg and the admin socket. */
 export const EDGE_DIR = `${RUN_DIR}/edge`
+/** Containers whose post_start commands have ended well, a file each. */
+export const HOOKS_DIR = `${RUN_DIR}/hooks`
 export const STATE_DIR = '/var/lib/muster'
 /** One folder for each volume of our driver. */
 export const VOLUMES_DIR = `${STATE_DIR}/volumes`

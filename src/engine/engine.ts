@@ -157,6 +157,8 @@ export interface ExecOptions {
   env?: string[]
   user?: string
   workingDir?: string
+  /** With all rights over the host that the container itself lacks. */
+  privileged?: boolean
 }
 
 export interface ExecSession {

@@ -16,7 +16,7 @@ export const exec = async (
   container: string,
   options: ExecOptions,
 ): Promise<ExecSession> => {
-  const { command, tty = false, stdin = false, env, user, workingDir } = options
+  const { command, tty = false, stdin = false, env, user, workingDir, privileged } = options
   const doing = `run ${command[0] ?? 'a command'} in container ${container}`
   const created = await transport.json({
     method: 'POST',
@@ -31,6 +31,7 @@ export const exec = async (
       ...(env !== undefined && { Env: env }),
       ...(user !== undefined && { User: user }),
       ...(workingDir !== undefined && { WorkingDir: workingDir }),
+      ...(privileged === true && { Privileged: true }),
     },
   })
   const path = `/exec/${withText(created, 'Id').Id}`

@@ -1,4 +1,5 @@
-import type { Service, Stack } from '../compose/index.ts'
+import type { StartHook } from '../catalog/index.ts'
+import type { Hook, Service, Stack } from '../compose/index.ts'
 import { LABEL } from '../base/index.ts'
 import { apiAtLeast, type Problem } from './check.ts'
 import type { SwarmContainerSpec, SwarmMount } from './desired.ts'
@@ -24,7 +25,13 @@ export const containerSpec = (
   const privileges = privilegesOf(key, service, context)
   return compact({
     Image: context.image,
-    Labels: { ...service.labels, [LABEL.stack]: context.stack.name },
+    Labels: {
+      ...service.labels,
+      [LABEL.stack]: context.stack.name,
+      ...(service.post_start?.length
+        ? { [LABEL.postStart]: JSON.stringify(service.post_start.map(startHook)) }
+        : {}),
+    },
     // Swarm cannot clear an entrypoint; running the command as the entrypoint is the same.
     Command: clearedEntrypoint ? service.command : service.entrypoint,
     Args: clearedEntrypoint ? undefined : service.command,
@@ -80,6 +87,14 @@ const environment = (variables: Service['environment']): string[] =>
   Object.entries(variables ?? {})
     .map(([name, value]) => (value === null ? name : `${name}=${value}`))
     .sort()
+
+const startHook = (hook: Hook): StartHook => ({
+  command: hook.command ?? [],
+  env: environment(hook.environment),
+  user: hook.user ?? null,
+  workingDir: hook.working_dir ?? null,
+  privileged: hook.privileged ?? false,
+})
 
 const healthcheck = (check: Service['healthcheck']): SwarmContainerSpec['Healthcheck'] => {
   if (check === undefined) return undefined

@@ -1,3 +1,4 @@
+import { LABEL } from '../base/index.ts'
 import type { Service, Task } from '../engine/index.ts'
 import { healthcheckOf } from './tasks.ts'
 
@@ -121,6 +122,12 @@ export const explainFailure = (
         advice: `Look at its output: muster logs ${name}`,
       }
     case 'memory':
+      if (hasStartHooks(service)) {
+        return {
+          sentence: `${name} on ${host} was killed (status 137)${times}: one of its post_start commands failed, or it ran out of memory.`,
+          advice: `Its output says which: muster logs ${name}`,
+        }
+      }
       return {
         sentence: `${name} on ${host} was killed (status 137)${times}, most likely for lack of memory.`,
         advice: memoryAdvice(service),
@@ -142,6 +149,9 @@ export const explainFailure = (
       }
   }
 }
+
+const hasStartHooks = (service: Service): boolean =>
+  service.Spec.TaskTemplate?.ContainerSpec?.Labels?.[LABEL.postStart] !== undefined
 
 const plainImage = (task: Task, service: Service): string =>
   (

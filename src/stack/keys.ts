@@ -15,6 +15,7 @@ import type {
   Network,
   Placement,
   Port,
+  PreStartHook,
   Resource,
   RestartPolicy,
   Secret,
@@ -115,6 +116,25 @@ const serviceNetwork: Keys<ServiceNetwork> = {
 }
 
 const anyAddress = new Set(['0.0.0.0', '::', '[::]', '*', ''])
+
+const preStart: Keys<PreStartHook> = {
+  command: swarm,
+  environment: swarm,
+  image: swarm,
+  per_replica: {
+    ...firm(
+      'Swarm runs nothing before each replica',
+      'per_replica: false, which runs it once before the first one',
+    ),
+    when: (value) => value === true,
+  },
+  privileged: {
+    ...refused('Swarm gives no service all rights over its host', 'cap_add what it needs'),
+    when: (value) => value === true,
+  },
+  user: swarm,
+  working_dir: swarm,
+}
 
 const port: Keys<Port> = {
   name: none('a name for people'),
@@ -325,12 +345,18 @@ export const SERVICE_KEYS: Keys<Service> = {
   pids_limit: swarm,
   platform: swarm,
   ports: { fate: 'muster', why: 'TCP by the edges, UDP and mode host by Swarm', each: port },
-  post_start: firm('nothing runs a command in each container after it has started'),
-  pre_start: firm(
-    'nothing runs a container before each replica',
-    'make it a service and let this one depend on it: service_completed_successfully',
+  post_start: muster(
+    'run by the agent in every new container, which gets traffic once they end well',
   ),
-  pre_stop: firm('nothing runs a command in each container before it stops', 'handle stop_signal'),
+  pre_start: {
+    fate: 'muster',
+    why: 'jobs that run one after the other before the service starts, and when they change',
+    each: preStart,
+  },
+  pre_stop: refused(
+    'Swarm asks nobody before it stops a container',
+    'do it in the container itself, when stop_signal (SIGTERM) comes',
+  ),
   privileged: {
     ...refused('Swarm gives no service all rights over its host', 'cap_add what it needs'),
     when: (value) => value === true,

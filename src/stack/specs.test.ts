@@ -106,7 +106,7 @@ describe('keys that a cluster cannot carry', () => {
     ['network_mode: none', 'services.web.network_mode'],
     ['mac_address: 02:42:ac:11:00:03', 'services.web.mac_address'],
     ['cpuset: "0"', 'services.web.cpuset'],
-    ['post_start: [{ command: ls }]', 'services.web.post_start'],
+    ['pre_stop: [{ command: ls }]', 'services.web.pre_stop'],
     [
       'healthcheck: { test: "true", start_interval: 1s }',
       'services.web.healthcheck.start_interval',
@@ -289,6 +289,22 @@ describe('containers', () => {
     const { spec } = await service('entrypoint: []\ncommand: [sleep, "9"]')
     expect(spec.TaskTemplate.ContainerSpec).toMatchObject({ Command: ['sleep', '9'] })
     expect(spec.TaskTemplate.ContainerSpec.Args).toBeUndefined()
+  })
+
+  test('post_start is for the agents, in a label of the container', async () => {
+    const { spec } = await service(
+      'post_start: [{ command: [sh, -c, "echo $$A"], user: app, environment: { A: "1" } }]',
+    )
+    const label = spec.TaskTemplate.ContainerSpec.Labels?.['muster.post_start'] ?? ''
+    expect(JSON.parse(label)).toEqual([
+      {
+        command: ['sh', '-c', 'echo $A'],
+        env: ['A=1'],
+        user: 'app',
+        workingDir: null,
+        privileged: false,
+      },
+    ])
   })
 
   test('links with an alias give the target that name', async () => {

@@ -23,6 +23,7 @@ import { desiredFiles, type FileContents, type FileNames } from './files.ts'
 import { familiarImage, parseImage } from './image.ts'
 import { serviceMounts } from './mounts.ts'
 import { desiredNetworks } from './networks.ts'
+import { withPreStartJobs } from './pre-start.ts'
 import { servicePorts } from './ports.ts'
 import { tolerances } from './tolerance.ts'
 import { httpRoutes, type MusterOptions, parseMusterOptions } from './x-muster.ts'
@@ -45,18 +46,19 @@ export type SpecResult = { desired: DesiredStack; problems: [] } | { problems: P
 
 /** What a Compose project wants to exist in the cluster. Pure. */
 export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
-  const stack = withDefaultNetwork(written)
+  const whole = withDefaultNetwork(written)
   const problems: Problem[] = []
   const musters = new Map(
-    Object.entries(stack.services).map(([key, service]) => [
+    Object.entries(whole.services).map(([key, service]) => [
       key,
       parseMusterOptions(key, service, problems),
     ]),
   )
-  const tolerated = tolerances(stack, musters, { flags: options.tolerate ?? [], problems })
-  const checked = checkKeys(stack, { api: options.api, tolerated })
+  const tolerated = tolerances(whole, musters, { flags: options.tolerate ?? [], problems })
+  const checked = checkKeys(whole, { api: options.api, tolerated })
   problems.push(...checked.problems)
-  const notes = [...checked.notes, ...containerNames(stack)]
+  const notes = [...checked.notes, ...containerNames(whole)]
+  const stack = withPreStartJobs(whole)
   const { files, names } = desiredFiles(stack, options.contents, problems)
   const shared: Shared = {
     stack,
