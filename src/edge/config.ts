@@ -27,6 +27,8 @@ export interface EdgeBackend {
   /** Servers see the client's address as that of the peer. */
   transparent: boolean
   servers: EdgeServer[]
+  /** Endpoints at which open connections may stay; absent: at any. Others' are closed at once. */
+  keeps?: EndpointId[]
 }
 
 /** One rule of an HTTP listener. Rules are in the order in which they are to be tried. */

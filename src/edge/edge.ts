@@ -246,13 +246,14 @@ export class Edge implements AsyncDisposable {
     const sweep = now - this.#sweptAt >= T.sweep
     if (sweep) this.#sweptAt = now
     const sessions = sweep ? await worker.sessions() : null
+    const backends = new Map(config.backends.map((backend) => [backend.name, backend]))
     const steps = reconcile({
       live: worker.servers,
       wanted: config,
-      departure: (name) => departureOf(catalog, endpointOf(name)),
+      departure: (backend, name) =>
+        departureOf(catalog, endpointOf(name), backends.get(backend)?.keeps ?? null),
       idle: (backend, name) => sessions?.get(`${backend}/${name}`) === 0,
     })
-    const backends = new Map(config.backends.map((backend) => [backend.name, backend]))
     const failures = await worker.run(steps, (name) => {
       const backend = backends.get(name)
       return backend === undefined ? '' : serverOptions(backend, config.checkIntervalMs)

@@ -28,8 +28,8 @@ export type RuntimeStep =
 export interface ReconcileInput {
   live: LiveServers
   wanted: EdgeConfig
-  /** Why a server that is not wanted left; asked by server name. */
-  departure: (name: string) => Departure
+  /** Why a server that is not wanted left its backend. */
+  departure: (backend: string, name: string) => Departure
   /** Whether a server has no open connection, so that a drained one may be deleted. */
   idle: (backend: string, name: string) => boolean
 }
@@ -75,7 +75,7 @@ const leave = (
 ): RuntimeStep[] => {
   const step = (verb: 'drain' | 'maint' | 'shutdown' | 'delete') => ({ verb, backend, name })
   if (server.state === 'maint') return input.idle(backend, name) ? [step('delete')] : []
-  if (input.departure(name) === 'lost') {
+  if (input.departure(backend, name) === 'lost') {
     return [step('maint'), step('shutdown'), step('delete')]
   }
   if (server.state === 'ready') return [step('drain')]

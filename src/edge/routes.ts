@@ -2,7 +2,8 @@ import { isIPv4 } from 'node:net'
 import type { EdgeSurroundings } from './transparency.ts'
 import { AGENT_PORT, METRICS_PORT } from '../base/index.ts'
 import {
-  serving,
+  mayKeep,
+  routed,
   type Catalog,
   type CatalogService,
   type NetworkId,
@@ -121,7 +122,7 @@ const checked = (claim: Claim): Claim | string => {
  */
 const networkOf = (catalog: Catalog, service: CatalogService): NetworkId | undefined => {
   const networks = service.networks.toSorted(compare)
-  const endpoints = serving(catalog, service.id)
+  const endpoints = routed(catalog, service)
   return (
     networks.find((network) => endpoints.some((e) => e.addresses[network] !== undefined)) ??
     networks[0]
@@ -256,6 +257,7 @@ class Backends {
     const network = networkOf(this.#catalog, service)
     if (network !== undefined) this.#networks.add(network)
     const servers = network === undefined ? [] : serversOf(this.#catalog, claim, { label, network })
+    const keeps = mayKeep(this.#catalog, service, target)
     const transparent =
       mode === 'tcp' && !proxyProtocol && network !== undefined && this.#known.has(network)
     this.#byKey.set(key, {
@@ -265,6 +267,7 @@ class Backends {
       proxyProtocol,
       transparent,
       servers,
+      ...(keeps !== null && { keeps: [...keeps.keys()].sort(compare) }),
     })
     return name
   }
@@ -283,7 +286,7 @@ const serversOf = (
   claim: Claim,
   { label, network }: { label: string; network: NetworkId },
 ): EdgeServer[] =>
-  serving(catalog, claim.service.id, network)
+  routed(catalog, claim.service, { network, port: claim.target })
     .filter(
       (endpoint) =>
         ENDPOINT_ID.test(endpoint.id) &&

@@ -42,9 +42,24 @@ interface Applied {
   routes: string
   vips: ReadonlySet<string>
   dead: ReadonlyMap<string, number>
+  keeps: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-const nothingApplied: Applied = { key: '', routes: '', vips: new Set(), dead: new Map() }
+const nothingApplied: Applied = {
+  key: '',
+  routes: '',
+  vips: new Set(),
+  dead: new Map(),
+  keeps: new Map(),
+}
+
+/** Where connections to ports for writes may stay, by `VIP PORT`. */
+const keptAt = ({ services }: VipTable): Map<string, ReadonlySet<string>> =>
+  new Map(
+    services.flatMap(({ vip, ports = [] }) =>
+      ports.map(({ port, keeps }) => [`${vip} ${port}`, new Set(keeps)] as const),
+    ),
+  )
 
 /** The rules in the network namespace of one container, and what they should be. */
 export class ContainerRules {
@@ -147,11 +162,16 @@ export class ContainerRules {
     const routes = table.returns.length === 0 ? '' : returnPathCommands(table.returns)
     const vips = new Set(table.services.map((service) => service.vip))
     const added = vips.difference(this.#applied.vips)
+    const keeps = keptAt(table)
+    const moved = [...keeps].some(([port, at]) => {
+      const before = this.#applied.keeps.get(port)
+      return before !== undefined && !before.isSubsetOf(at)
+    })
     const output = await namespace.program(netns, {
       script: this.#scriptNeeded() ? renderVipScript(table, remaining(dead, clock.now())) : null,
       routes: routes === '' || routes === this.#applied.routes ? null : routes,
       prepare: !this.#prepared,
-      flows: cuts.size > 0 || added.size > 0,
+      flows: cuts.size > 0 || added.size > 0 || moved,
     })
     if (output === null) {
       // Not there yet, or gone: its container starts or ends just now.
@@ -161,8 +181,8 @@ export class ContainerRules {
       return false
     }
     this.#prepared = true
-    this.#applied = { key, routes, vips, dead }
-    const plan = planCuts({ flows: parseFlows(output), vips, cuts, added })
+    this.#applied = { key, routes, vips, dead, keeps }
+    const plan = planCuts({ flows: parseFlows(output), vips, cuts, added, keeps })
     if (plan.sockets.length + plan.directly.length + plan.forget.length > 0) {
       await namespace.cut(netns, plan)
     }

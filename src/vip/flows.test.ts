@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type CutReason, parseFlows, planCuts } from './flows.ts'
+import { type CutReason, type Flow, parseFlows, planCuts } from './flows.ts'
 
 const VIP = '10.0.1.2'
 const tcp = (state: string, port: number, reply: string) =>
@@ -97,4 +97,33 @@ describe('planCuts', () => {
     ])
     expect(plan(lines, []).forget).toEqual([])
   })
+})
+
+it('closes connections to a port for writes at a member that takes them no more', () => {
+  const flow = (over: Partial<Flow>): Flow => ({
+    protocol: 'tcp',
+    state: 'ESTABLISHED',
+    destination: '10.0.1.2',
+    sourcePort: 4000,
+    destinationPort: 3306,
+    replySource: '10.0.1.8',
+    ...over,
+  })
+  const plan = planCuts({
+    flows: [
+      flow({}),
+      flow({ sourcePort: 4001, replySource: '10.0.1.9' }),
+      flow({ sourcePort: 4002, destinationPort: 3307 }),
+    ],
+    vips: new Set(['10.0.1.2']),
+    cuts: new Map(),
+    added: new Set(),
+    keeps: new Map([['10.0.1.2 3306', new Set(['10.0.1.9'])]]),
+  })
+  expect(plan.sockets).toEqual([
+    { destination: '10.0.1.2', destinationPort: 3306, sourcePort: 4000 },
+  ])
+  expect(plan.directly).toEqual([])
+  // What goes to other ports of the same member stays tracked.
+  expect(plan.forget).toEqual([])
 })

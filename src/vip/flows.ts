@@ -54,6 +54,8 @@ export interface CutInput {
   cuts: ReadonlyMap<string, CutReason>
   /** Virtual IPs that had no rule before: what was sent to them then leads nowhere. */
   added: ReadonlySet<string>
+  /** Addresses at which connections may stay, by `VIP PORT`; a port that is not there may keep all. */
+  keeps?: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /** A socket to be closed, by what the container knows of it. */
@@ -88,7 +90,7 @@ const OVER = new Set(['TIME_WAIT', 'CLOSE', 'NONE'])
  * too. A connection still being made is only forgotten: when its SYN is sent again it goes to another
  * endpoint. UDP is only forgotten, its next datagram goes elsewhere.
  */
-export const planCuts = ({ flows, vips, cuts, added }: CutInput): CutPlan => {
+export const planCuts = ({ flows, vips, cuts, added, keeps }: CutInput): CutPlan => {
   const sockets: DoomedSocket[] = []
   const forget = new Map<string, Forget>()
   const remember = (entry: Forget) =>
@@ -98,9 +100,12 @@ export const planCuts = ({ flows, vips, cuts, added }: CutInput): CutPlan => {
     )
   for (const { protocol, state, destination, replySource, ...ports } of flows) {
     if (!vips.has(destination)) continue
-    if (cuts.has(replySource) && replySource !== destination) {
+    const allowed =
+      protocol === 'tcp' ? keeps?.get(`${destination} ${ports.destinationPort}`) : undefined
+    const strayed = allowed !== undefined && !allowed.has(replySource)
+    if ((cuts.has(replySource) || strayed) && replySource !== destination) {
       if (state !== null && OVER.has(state)) continue
-      remember({ protocol, destination, replySource })
+      if (cuts.has(replySource)) remember({ protocol, destination, replySource })
       const { sourcePort, destinationPort } = ports
       if (protocol !== 'tcp' || state?.startsWith('SYN_SENT')) continue
       if (sourcePort === null || destinationPort === null) continue

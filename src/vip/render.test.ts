@@ -88,3 +88,24 @@ describe('renderVipScript', () => {
     }
   })
 })
+
+describe('a port for writes', () => {
+  const service = (targets: string[]): VirtualService => ({
+    vip: '10.0.1.2',
+    targets: ['10.0.1.8', '10.0.1.9'],
+    ports: [{ port: 3306, targets, keeps: targets }],
+  })
+  const render = (services: VirtualService[]) => renderVipScript({ services, returns: [] })
+
+  it('leads to one member before the others are chosen from', () => {
+    expect(render([service(['10.0.1.9'])])).toMatch(
+      /chain service-0 \{\n +tcp dport 3306 dnat to 10\.0\.1\.9\n +dnat to numgen/,
+    )
+  })
+
+  it('is refused while nobody takes the writes, the other ports are not', () => {
+    const script = render([service([])])
+    expect(script).toContain('ip daddr 10.0.1.2 tcp dport 3306 ct state new goto refuse')
+    expect(script).toMatch(/chain service-0 \{\n +dnat to numgen/)
+  })
+})

@@ -1,5 +1,12 @@
 import { isIPv4 } from 'node:net'
-import { serving, type Catalog, type NetworkId } from '../catalog/index.ts'
+import {
+  mayKeep,
+  routed,
+  writerPorts,
+  type Catalog,
+  type Endpoint,
+  type NetworkId,
+} from '../catalog/index.ts'
 import { returnPathChains, type ReturnPath } from './return-path.ts'
 
 /** One virtual IP that a container can reach, and where its new connections go. IPv4 only. */
@@ -7,6 +14,17 @@ export interface VirtualService {
   vip: string
   /** Addresses on the same network; empty: refused at once. Sorted, no duplicates. */
   targets: string[]
+  /** Ports of TCP that lead elsewhere. Absent: none. */
+  ports?: PortTargets[]
+}
+
+/** A port for writes: connections to it go to one member of a cluster, and stay at no other. */
+export interface PortTargets {
+  port: number
+  /** Empty: refused at once. Sorted. */
+  targets: string[]
+  /** Addresses at which open connections may stay. Sorted. */
+  keeps: string[]
 }
 
 /** What the rules in one container's network namespace are a function of. */
@@ -30,23 +48,33 @@ export const vipTable = (
   networks: readonly NetworkId[],
   returns: readonly ReturnPath[] = [],
 ): VipTable => {
-  const services = new Map<string, Set<string>>()
+  const services = new Map<string, VirtualService>()
   for (const service of [...catalog.services.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     for (const network of networks) {
       const vip = service.virtualIps[network]
       if (vip === undefined || !isIPv4(vip)) continue
       // An address belongs to one service only; two that claim it are a catalog caught in a change.
       if (services.has(vip)) continue
-      const targets = serving(catalog, service.id, network).flatMap(
-        (endpoint) => endpoint.addresses[network] ?? [],
-      )
-      services.set(vip, new Set(targets.filter(isIPv4)))
+      const on = (endpoints: Iterable<Endpoint>): string[] =>
+        [
+          ...new Set(
+            [...endpoints].flatMap(({ addresses }) => addresses[network] ?? []).filter(isIPv4),
+          ),
+        ].sort()
+      const ports = writerPorts(catalog, service).map((port) => ({
+        port,
+        targets: on(routed(catalog, service, { network, port })),
+        keeps: on(mayKeep(catalog, service, port)?.values() ?? []),
+      }))
+      services.set(vip, {
+        vip,
+        targets: on(routed(catalog, service, { network })),
+        ...(ports.length > 0 && { ports }),
+      })
     }
   }
   return {
-    services: [...services]
-      .map(([vip, targets]) => ({ vip, targets: [...targets].sort() }))
-      .sort((a, b) => (a.vip < b.vip ? -1 : 1)),
+    services: [...services.values()].sort((a, b) => (a.vip < b.vip ? -1 : 1)),
     returns,
   }
 }
@@ -78,6 +106,9 @@ export const renderVipScript = (table: VipTable, dead: readonly DeadAddress[] = 
     'table ip muster {',
     ...balanced.flatMap((service, index) => [
       `  chain service-${index} {`,
+      ...(service.ports ?? []).flatMap(({ port, targets }) =>
+        targets.length === 0 ? [] : [`    tcp dport ${port} dnat to ${targetExpression(targets)}`],
+      ),
       `    dnat to ${targetExpression(service.targets)}`,
       '  }',
     ]),
@@ -110,6 +141,13 @@ export const renderVipScript = (table: VipTable, dead: readonly DeadAddress[] = 
     ...(empty.length === 0
       ? []
       : [`    ip daddr ${addressSet(empty.map(({ vip }) => vip))} ct state new goto refuse`]),
+    ...balanced.flatMap(({ vip, ports = [] }) =>
+      ports.flatMap(({ port, targets }) =>
+        targets.length > 0
+          ? []
+          : [`    ip daddr ${ipv4(vip)} tcp dport ${port} ct state new goto refuse`],
+      ),
+    ),
     '  }',
     '  set gone {',
     '    type ipv4_addr',

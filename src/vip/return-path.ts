@@ -1,6 +1,12 @@
 /** How answers to clients find back to the edge that spoke in the client's name. Pure. */
 import { isIPv4 } from 'node:net'
-import type { Catalog, EdgePlace, HostId, NetworkId } from '../catalog/index.ts'
+import {
+  type Catalog,
+  type EdgePlace,
+  type HostId,
+  type NetworkId,
+  publisherOf,
+} from '../catalog/index.ts'
 
 /** Where answers go that belong to a connection from this edge. Nothing in it depends on order. */
 export type ReturnPath = EdgePlace
@@ -37,10 +43,13 @@ export class EdgePlaces {
 }
 
 /** The services of which containers must find back: those that publish bytes, not requests. */
-export const wantsReturnPaths = (catalog: Catalog, service: string | undefined): boolean =>
-  catalog.services
-    .get(service ?? '')
-    ?.ports.some(({ mode, proxyProtocol }) => mode === 'tcp' && !proxyProtocol) ?? false
+export const wantsReturnPaths = (catalog: Catalog, id: string | undefined): boolean => {
+  const service = catalog.services.get(id ?? '')
+  if (service === undefined) return false
+  // What a cluster publishes is written at its head, and reaches its members.
+  const { ports } = publisherOf(catalog, service)
+  return ports.some(({ mode, proxyProtocol }) => mode === 'tcp' && !proxyProtocol)
+}
 
 /**
  * The number of an edge: mark of its connections and of the routing table that leads back to it. Its
