@@ -9,7 +9,14 @@ export const down = async (stack: string, options: DownOptions): Promise<void> =
   const timeoutMs = parseDuration(options.timeout, '--timeout')
   await using engine = connectEngine()
   const objects = await stackObjects(engine, stack)
-  const services = objects.services.map((each) => each.name).sort()
+  const shown = new Set(objects.heads.map((each) => each.Spec.Name))
+  const services = objects.services
+    .map((each) => each.name)
+    .filter(
+      (name) =>
+        !objects.members.some((member) => member.name === name && shown.has(member.cluster)),
+    )
+    .sort()
   process.stdout.write(
     `stack ${stack}: ${plural(services.length, 'service')} (${services.join(', ') || 'none'}), ${plural(objects.networks.length, 'network')}\n`,
   )
@@ -18,17 +25,24 @@ export const down = async (stack: string, options: DownOptions): Promise<void> =
     return
   }
   let before = -1
+  const data = objects.volumes.filter(
+    (each) =>
+      !objects.members.some((member) => each === member.name || each === `${member.name}.run`),
+  )
   await removeStack(engine, objects, {
     clock: systemClock,
     timeoutMs,
+    onMembers: (text) => process.stdout.write(`stopping in order: ${text}\n`),
     onProgress: (left) => {
       if (left > 0 && left !== before) process.stdout.write(`${plural(left, 'task')} left\n`)
       before = left
     },
   })
-  const kept =
-    objects.volumes.length === 0
-      ? ''
-      : ` Its volumes are kept on their hosts: ${objects.volumes.join(', ')}.`
+  if (objects.heads.length > 0) {
+    process.stdout.write(
+      `Kept: the data of the members of ${objects.heads.map((each) => each.Spec.Name).join(', ')}, and what is known of it; muster up starts them again.\n`,
+    )
+  }
+  const kept = data.length === 0 ? '' : ` Its volumes are kept on their hosts: ${data.join(', ')}.`
   process.stdout.write(`${stack} is removed.${kept}\n`)
 }

@@ -95,7 +95,10 @@ export const memberSpec = (
       },
       Networks: (template.Networks ?? []).map((each) => ({
         ...each,
-        Aliases: [...new Set([...(each.Aliases ?? []), memberKey(place.member, stack)])],
+        // The head has no tasks, so Swarm tells nobody its name: its members do.
+        Aliases: [
+          ...new Set([...(each.Aliases ?? []), place.cluster, memberKey(place.member, stack)]),
+        ],
       })),
     },
     UpdateConfig: { Parallelism: 1, Order: 'stop-first', FailureAction: 'pause' },

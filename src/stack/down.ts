@@ -1,12 +1,18 @@
 import { type Clock, LABEL, MusterError, until } from '../base/index.ts'
-import type { Engine, Task } from '../engine/index.ts'
+import { headOf, isMemberService } from '../catalog/index.ts'
+import type { Engine, Service, Task } from '../engine/index.ts'
 import { ignoreMissing, removeNetwork } from './execute.ts'
 import { notFound } from './names.ts'
+import { scaleService } from './scale.ts'
 
 /** Everything that a stack has in the cluster. */
 export interface StackObjects {
   stack: string
   services: { id: string; name: string }[]
+  /** Those of them that are clustered: their members are stopped in order. */
+  heads: Service[]
+  /** Services of members, with the name of their cluster. */
+  members: { name: string; cluster: string }[]
   networks: { id: string; name: string }[]
   configs: string[]
   secrets: string[]
@@ -26,6 +32,10 @@ export const stackObjects = async (engine: Engine, stack: string): Promise<Stack
   const found = {
     stack,
     services: services.map((each) => ({ id: each.ID, name: each.Spec.Name })),
+    heads: services.filter((each) => each.Spec.Labels?.[LABEL.recipe] !== undefined),
+    members: services
+      .filter((each) => isMemberService(each.Spec))
+      .map((each) => ({ name: each.Spec.Name, cluster: each.Spec.Labels?.[LABEL.cluster] ?? '' })),
     networks: networks
       .filter((each) => each.Scope === 'swarm')
       .map((each) => ({ id: each.Id, name: each.Name })),
@@ -56,7 +66,14 @@ export interface DownOptions {
   timeoutMs: number
   /** Tasks that are not gone yet. */
   onProgress: (left: number) => void
+  /** Members of clustered services that still run, and what they do. */
+  onMembers?: (text: string) => void
 }
+
+/** How long the members of a clustered service may take to stop in order. */
+const ORDERLY_MS = 180_000
+/** The leader's agent begins at once, if there is one. */
+const LEADER_MS = 15_000
 
 /**
  * Removes a stack: services, then, when the last task is gone, its configs, secrets and networks.
@@ -68,7 +85,20 @@ export const removeStack = async (
   options: DownOptions,
 ): Promise<void> => {
   const { stack } = objects
-  await Promise.all(objects.services.map((each) => ignoreMissing(engine.removeService(each.id))))
+  const removeServices = (services: StackObjects['services']) =>
+    Promise.all(services.map((each) => ignoreMissing(engine.removeService(each.id))))
+  if (objects.heads.length > 0) {
+    // Clients first: a database is the last to go, and its last writer the last of all.
+    const clustered = clusteredIds(objects, await engine.listServices(stackFilterOf(stack)))
+    await removeServices(objects.services.filter((each) => !clustered.has(each.id)))
+    await stopMembers(engine, objects, options)
+  }
+  await removeServices(
+    (await engine.listServices(stackFilterOf(stack))).map((each) => ({
+      id: each.ID,
+      name: each.Spec.Name,
+    })),
+  )
   await until(
     `the tasks of ${stack} to stop`,
     async () => {
@@ -89,6 +119,61 @@ export const removeStack = async (
     ...objects.secrets.map((id) => removeWhenFree(() => engine.removeSecret(id), options.clock)),
     ...objects.networks.map((network) => removeNetwork(engine, network, options.clock)),
   ])
+}
+
+const stackFilterOf = (stack: string) => ({ label: [`${LABEL.stack}=${stack}`] })
+
+/** Heads and members. */
+const clusteredIds = ({ heads }: StackObjects, services: readonly Service[]): Set<string> =>
+  new Set(
+    services
+      .filter((each) => heads.some((head) => head.ID === each.ID) || isMemberService(each.Spec))
+      .map((each) => each.ID),
+  )
+
+/**
+ * Asks the leader to stop the members one after another, the writer last, and waits for it; not for
+ * ever, and not for a leader whose agent does nothing.
+ */
+const stopMembers = async (
+  engine: Engine,
+  objects: StackObjects,
+  options: DownOptions,
+): Promise<void> => {
+  const { clock } = options
+  for (const service of objects.heads) {
+    const from = headOf(service.Spec)?.members ?? 0
+    if (from > 0) await scaleService(engine, { service, from, to: 0 })
+  }
+  const started = clock.now()
+  let before = ''
+  let movedAt = started
+  for (;;) {
+    const services = await engine.listServices(stackFilterOf(objects.stack))
+    const members = services.filter((each) => isMemberService(each.Spec))
+    const tasks = await remaining(engine, objects.stack)
+    const left = members.filter(
+      (each) =>
+        each.Spec.Mode?.Replicated?.Replicas !== 0 ||
+        tasks.some((task) => task.ServiceID === each.ID),
+    )
+    if (left.length === 0) return
+    const text = left
+      .map((each) => each.Spec.Name)
+      .sort()
+      .join(', ')
+    if (text !== before) {
+      before = text
+      movedAt = clock.now()
+      options.onMembers?.(text)
+    }
+    const now = clock.now()
+    const begun =
+      left.some((each) => each.Spec.Mode?.Replicated?.Replicas === 0) ||
+      left.length < members.length
+    if (now - started > ORDERLY_MS || (!begun && now - movedAt > LEADER_MS)) return
+    await clock.sleep(200)
+  }
 }
 
 /**
