@@ -1,4 +1,12 @@
-import { type Clock, LABEL, type MusterError, messageOf } from '../base/index.ts'
+import {
+  type ClusterSettings,
+  type Clock,
+  DEFAULT_SETTINGS,
+  LABEL,
+  type MusterError,
+  messageOf,
+  settingsLabels,
+} from '../base/index.ts'
 import { type CatalogSources, type NetworkId, type ServiceId, TUNABLES } from '../catalog/index.ts'
 import { type Config, type Engine, type EngineEvent, type Service, watch } from '../engine/index.ts'
 import { ClustersRead } from './clusters-read.ts'
@@ -46,6 +54,8 @@ export class ClusterWatch {
   readonly #clusters = new ClustersRead()
   #nodesTouched = false
   #configsTouched = false
+  /** The cluster has settings. Swarm tells no events when it gets some. */
+  #settled = false
   #reading = false
   #lastProblems = ''
 
@@ -87,14 +97,12 @@ export class ClusterWatch {
   async #readAll(): Promise<void> {
     const { engine, sources } = this.#options
     await this.#readNetworks()
-    const [swarm, services, configs] = await Promise.all([
-      engine.inspectSwarm(),
+    const [settings, services, configs] = await Promise.all([
+      this.#readSettings(),
       engine.listServices(),
       this.#listLedgers(),
       this.#readNodes(),
     ])
-    const settings = settingsOf(swarm.Spec.Labels)
-    sources.setSettings(settings.value)
     const read = await Promise.all(services.map((service) => this.#parse(service)))
     sources.setServices(read.map(({ value }) => value))
     const problems = [
@@ -105,6 +113,17 @@ export class ClusterWatch {
     this.#tellProblems([settings, ...read, { problems }])
     await this.#tasks.readAll()
     this.#options.onServices()
+  }
+
+  async #readSettings(): Promise<Read<ClusterSettings>> {
+    const { engine, sources } = this.#options
+    const { Labels: labels } = (await engine.inspectSwarm()).Spec
+    this.#settled = Object.keys(settingsLabels(DEFAULT_SETTINGS)).some(
+      (label) => labels?.[label] !== undefined,
+    )
+    const settings = settingsOf(labels)
+    sources.setSettings(settings.value)
+    return settings
   }
 
   #onEvent(event: EngineEvent): void {
@@ -167,6 +186,8 @@ export class ClusterWatch {
 
   async #readServices(ids: ReadonlySet<ServiceId>): Promise<void> {
     const { engine, sources } = this.#options
+    // On a cluster that has just been made: before anything is done for its services.
+    if (!this.#settled) await this.#readSettings()
     const found =
       ids.size > ONE_BY_ONE
         ? await engine.listServices()

@@ -64,6 +64,8 @@ export class Edge implements AsyncDisposable {
   #sweptAt = 0
   /** Large catalogs that change all the time get half of a core, not all of it. */
   #restUntil = 0
+  /** Ports in the file of a HAProxy that has not answered yet: whoever listens there is most likely it. */
+  #starting: ReadonlySet<number> = new Set()
   /** A revision that HAProxy did not take, and when to try it again. */
   #refused: { revision: string; until: number } | null = null
 
@@ -89,6 +91,7 @@ export class Edge implements AsyncDisposable {
       clock,
       onConnected: (worker) => {
         // Its ports are its own: nobody else has them.
+        this.#starting = new Set()
         this.#blocked.unblock(worker.ports)
         this.#emit({ type: 'connected', pid: worker.info.pid })
       },
@@ -174,7 +177,10 @@ export class Edge implements AsyncDisposable {
       return
     }
 
-    if (worker === null) await this.#file.now()
+    if (worker === null) {
+      await this.#file.now()
+      this.#starting = new Set(config.listeners.map(({ port }) => port))
+    }
     this.#placement.want({ image: catalog.settings.edgeImage, networks: config.networks })
     if (worker === null) {
       this.#awaitWorker()
@@ -217,6 +223,8 @@ export class Edge implements AsyncDisposable {
     if (this.#placement.busy) this.#link.unreachableSince = now
     if (now - this.#link.unreachableSince > T.stuck) {
       this.#link.unreachableSince = now
+      // Perhaps it cannot start, because one of its ports is somebody else's after all.
+      this.#starting = new Set()
       this.#placement.restart()
     } else {
       this.#placement.ensure()
@@ -225,14 +233,15 @@ export class Edge implements AsyncDisposable {
   }
 
   /**
-   * Ports that HAProxy would have to bind and another process has. While HAProxy does not answer these
-   * may be its own: that does no harm, because it is not reloaded before it has told its ports.
+   * Ports that HAProxy would have to bind and another process has. Those that a starting HAProxy has
+   * been told to bind are not asked for: it listens a moment before it answers.
    */
   async #findTakenPorts(config: EdgeConfig, worker: EdgeWorker | null): Promise<void> {
     const blocked = this.#blocked.ports
     const added = config.listeners
       .map((listener) => listener.port)
       .filter((port) => worker?.ports.has(port) !== true && !blocked.has(port))
+      .filter((port) => worker !== null || !this.#starting.has(port))
     if (added.length === 0) return
     const taken = await this.#listening()
     const busy = added.filter((port) => taken.has(port))

@@ -69,12 +69,22 @@ export const serverOptions = (backend: EdgeBackend, checkIntervalMs: number): st
   ].join(' ')
 
 /**
- * HAProxy 2.6 refuses `uid` beside `usesrc`: binding foreign addresses takes CAP_NET_ADMIN, which it
- * would give up with root (`setcap` is of 2.9). So where it is needed HAProxy stays root, with the few
- * capabilities of its container, no way to more, and a file system it cannot write to; and only there.
+ * As whom HAProxy goes on once it listens. Binding foreign addresses (`usesrc`) takes CAP_NET_ADMIN.
+ * From 2.9 on HAProxy can keep that one (`setcap`) and give up root; up to 2.8 it would lose it and
+ * refuses `uid` beside `usesrc`: there it stays root where it is needed, with the few capabilities of
+ * its container, no way to more, and a file system it cannot write to. HAProxy itself chooses, so
+ * that the file is right for whatever version the image has in it.
  */
-const identity = (config: EdgeConfig): string[] =>
-  config.backends.some(({ transparent }) => transparent) ? [] : [`  uid ${T.uid}`, `  gid ${T.uid}`]
+const identity = (config: EdgeConfig): string[] => {
+  const user = [`  uid ${T.uid}`, `  gid ${T.uid}`]
+  if (!config.backends.some(({ transparent }) => transparent)) return user
+  return [
+    '.if version_atleast(2.9) && feature(LINUX_CAP)',
+    ...user,
+    '  setcap cap_net_admin',
+    '.endif',
+  ]
+}
 
 const globalSection = (config: EdgeConfig, options: RenderOptions, revision: string): string[] => [
   'global',
