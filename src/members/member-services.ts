@@ -1,0 +1,86 @@
+/** Making, changing, stopping and removing the Swarm services of members. Each step may be repeated. */
+import { MusterError } from '../base/index.ts'
+import type { MemberId } from '../catalog/index.ts'
+import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
+import type { Recipe } from '../recipes/index.ts'
+import { type MemberPlace, memberSpec, type MemberSecrets } from './member-spec.ts'
+
+export type ServicesApi = Pick<
+  Engine,
+  'createService' | 'updateService' | 'removeService' | 'inspectService'
+>
+
+/** What every member of a cluster is made from. */
+export interface MemberSource {
+  head: Service
+  recipe: Recipe
+  options: Record<string, unknown>
+  secrets: MemberSecrets
+}
+
+/** Whoever is second to make it finds it made. */
+export const createMember = async (
+  engine: ServicesApi,
+  place: MemberPlace,
+  source: MemberSource,
+): Promise<void> => {
+  try {
+    await engine.createService(memberSpec(source.head.Spec, place, source))
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.code !== 'CONFLICT') throw error
+  }
+}
+
+/**
+ * Brings the spec of a member's service to what its head says now; `running` as it is to be. Does
+ * nothing if somebody else has changed it since it was read: the next pass sees what they did.
+ */
+export const updateMember = async (
+  engine: ServicesApi,
+  service: Service,
+  { place, source }: { place: MemberPlace; source: MemberSource },
+): Promise<void> => {
+  const spec = memberSpec(source.head.Spec, place, source)
+  await swap(engine, service, spec)
+}
+
+/** Starts or stops the one task of a member, and leaves all else as it is. */
+export const setRunning = async (
+  engine: ServicesApi,
+  service: Service,
+  running: boolean,
+): Promise<void> => {
+  const replicas = running ? 1 : 0
+  if (service.Spec.Mode?.Replicated?.Replicas === replicas) return
+  await swap(engine, service, { ...service.Spec, Mode: { Replicated: { Replicas: replicas } } })
+}
+
+export const removeMember = async (engine: ServicesApi, service: Service): Promise<void> => {
+  try {
+    await engine.removeService(service.ID)
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.code !== 'NOT_FOUND') throw error
+  }
+}
+
+/** True if the service wants its task. */
+export const isRunning = (service: Service | undefined): boolean =>
+  (service?.Spec.Mode?.Replicated?.Replicas ?? 0) > 0
+
+/** Host that a member's service is pinned to. */
+export const hostOfMember = (service: Service): string | undefined =>
+  service.Spec.TaskTemplate?.Placement?.Constraints?.map(
+    (each) => /^node\.id==(.+)$/.exec(each)?.[1],
+  ).findLast((each) => each !== undefined)
+
+const swap = async (engine: ServicesApi, service: Service, spec: ServiceSpec): Promise<void> => {
+  try {
+    await engine.updateService(service.ID, service.Version.Index, spec)
+  } catch (error) {
+    if (error instanceof MusterError && ['CONFLICT', 'NOT_FOUND'].includes(error.code)) return
+    throw error
+  }
+}
+
+/** `shop_db` and 3: `shop_db-3`. */
+export const memberId = (cluster: string, number: number): MemberId => `${cluster}-${number}`
