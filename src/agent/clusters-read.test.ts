@@ -10,8 +10,10 @@ const ledger: Ledger = {
   recipe: 'galera',
   phase: 'recovering',
   epoch: 3,
-  grant: { members: { 'shop_db-1': 'v1' }, position: { history: 'h', sequence: '12' } },
-  members: { 'shop_db-1': { host: 'h1', volume: 'v1', leaving: false } },
+  grant: { epoch: 3, members: { 'shop_db-1': 'v1' }, position: { history: 'h', sequence: '12' } },
+  members: {
+    'shop_db-1': { host: 'h1', volume: 'v1', admitted: null, discarded: null, leaving: false },
+  },
   next: 2,
   view: ['shop_db-1'],
   highWater: { history: 'h', sequence: '12', at: 1 },
@@ -22,6 +24,7 @@ const ledger: Ledger = {
     reason: 'two histories',
     copies: [{ member: 'shop_db-1', host: 'h1', data: 'unheard', position: null }],
   },
+  order: { epoch: 2, from: 'shop_db-1', by: 'root', at: 4 },
 }
 const config = (label: string) =>
   ({ ID: 'c1', Spec: { Name: 'ledger', Labels: { [LABEL.ledger]: label } } }) as unknown as Config
@@ -58,7 +61,7 @@ test.each([
   ['another phase', JSON.stringify({ ...ledger, phase: 'asleep' })],
   [
     'a folder outside',
-    JSON.stringify({ ...ledger, grant: { members: { a: '../b' }, position: null } }),
+    JSON.stringify({ ...ledger, grant: { epoch: 3, members: { a: '../b' }, position: null } }),
   ],
 ])('a ledger that cannot be read is named and left out: %s', (_, label) => {
   const read = new ClustersRead()

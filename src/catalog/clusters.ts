@@ -103,6 +103,11 @@ export type Phase = (typeof PHASES)[number]
 
 /** The right to be the first. Valid for one epoch and exactly these data folders. */
 export interface Grant {
+  /**
+   * In the ledger's own epoch it may be used. An older one is being withdrawn: nobody else gets one
+   * until whoever has it has promised to obey the new epoch.
+   */
+  epoch: number
   /** Folder identity by member; one member, or all first members of software that forms by vote. */
   members: Record<MemberId, string>
   /** What the winner must have recovered; null when the cluster is new. */
@@ -113,6 +118,10 @@ export interface LedgerMember {
   host: HostId
   /** Identity of the folder that it has joined with; null before it has joined. */
   volume: string | null
+  /** Identity of the folder, empty then, with which it may join. */
+  admitted: string | null
+  /** Identity of a folder whose data are given up: they are set aside, and it becomes another folder. */
+  discarded: string | null
   /** Chosen to leave; it is stopped, taken out, then forgotten. */
   leaving: boolean
 }
@@ -139,6 +148,18 @@ export interface Ledger {
   /** The last time that all were stopped on purpose, one after another; null after any later start. */
   cleanStop: { at: number; last: MemberId } | null
   held: Hold | null
+  /** What a person has decided with `muster recover`; the only part that is not the leader's. */
+  order: Order | null
+}
+
+/** Whose copy is the truth. Valid in the epoch that it was given in. */
+export interface Order {
+  epoch: number
+  from: MemberId
+  /** Who said so, for the record. */
+  by: string
+  /** Milliseconds since 1970. */
+  at: number
 }
 
 /** Why a person must decide, with what is known of each copy. */

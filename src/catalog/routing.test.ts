@@ -34,7 +34,10 @@ const catalog = (over: Partial<Ledger> = {}): Catalog => ({
         ledger: sampleLedger({
           cluster: 'shop_db',
           members: Object.fromEntries(
-            [1, 2, 3].map((n) => [`shop_db-${n}`, { host: 'h1', volume: null, leaving: false }]),
+            [1, 2, 3].map((n) => [
+              `shop_db-${n}`,
+              { host: 'h1', volume: null, admitted: null, discarded: null, leaving: false },
+            ]),
           ),
           writer: 'shop_db-2',
           ...over,

@@ -71,6 +71,7 @@ export const sampleLedger = (over: Partial<Ledger> = {}): Ledger => ({
   writer: null,
   cleanStop: null,
   held: null,
+  order: null,
   ...over,
 })
 

@@ -150,8 +150,19 @@ export const ledger: Decode<Ledger> = object({
   recipe: name,
   phase: oneOf(...PHASES),
   epoch: integer(0),
-  grant: nullable(object({ members: record(name, volume), position: nullable(position) })),
-  members: record(name, object({ host: name, volume: nullable(volume), leaving: bool })),
+  grant: nullable(
+    object({ epoch: integer(0), members: record(name, volume), position: nullable(position) }),
+  ),
+  members: record(
+    name,
+    object({
+      host: name,
+      volume: nullable(volume),
+      admitted: nullable(volume),
+      discarded: nullable(volume),
+      leaving: bool,
+    }),
+  ),
   next: integer(1),
   view: list(name, 1000),
   highWater: nullable(object({ ...inHistory, at: integer(0) })),
@@ -172,4 +183,5 @@ export const ledger: Decode<Ledger> = object({
       ),
     }),
   ),
+  order: nullable(object({ epoch: integer(0), from: name, by: anyText(1024), at: integer(0) })),
 })
