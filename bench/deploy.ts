@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { until } from '../src/base/index.ts'
 import type { Engine } from '../src/engine/index.ts'
 import type { Lab } from '../src/lab/index.ts'
-import { benchLab, engineOf, machine, markdownTable, on } from './support.ts'
+import { benchLab, engineOf, machine, markdownTable, median, on } from './support.ts'
 
 const SERVICES = 10
 const REPLICAS = 3
@@ -92,13 +92,6 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
   const start = performance.now()
   await work()
   return performance.now() - start
-}
-
-const median = (numbers: readonly number[]): number => {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  const upper = sorted[middle] ?? 0
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`

@@ -20,17 +20,25 @@ export const interpolate = (
   shape: Shape,
   { lookup, problems }: Interpolation,
 ): Node | undefined => {
-  const visit = (at: Node, kind: Shape | undefined, path: ModelPath): Node | undefined => {
+  // A stack: most values are text without a variable, and need no path of their own.
+  const stack: (string | number)[] = []
+  const visitBelow = (key: string | number, at: Node, kind: Shape | undefined) => {
+    stack.push(key)
+    const value = visit(at, below(kind, key))
+    stack.pop()
+    return value
+  }
+  const visit = (at: Node, kind: Shape | undefined): Node | undefined => {
     if (at.tag === 'reset') return at
-    if (at.kind === 'map')
-      return mapValues(at, (value, key) => visit(value, below(kind, key), [...path, key]))
-    if (at.kind === 'list')
-      return mapItems(at, (item, index) => visit(item, below(kind, index), [...path, index]))
-    return typeof at.value === 'string' && !at.print ? text(at, kind, path) : at
+    if (at.kind === 'map') return mapValues(at, (value, key) => visitBelow(key, value, kind))
+    if (at.kind === 'list') return mapItems(at, (item, index) => visitBelow(index, item, kind))
+    return typeof at.value === 'string' && !at.print ? text(at, kind) : at
   }
 
-  const text = (at: ScalarNode, kind: Shape | undefined, path: ModelPath): Node | undefined => {
+  const text = (at: ScalarNode, kind: Shape | undefined): Node | undefined => {
     const template = String(at.value)
+    if (!template.includes('$') && (kind === undefined || kind.is === 'text')) return at
+    const path: ModelPath = [...stack]
     const { text: value, failures, unset } = substitute(template, lookup)
     for (const failure of failures) {
       const spot = { path, where: dollarAt(at.at, template, failure.at) }
@@ -55,7 +63,7 @@ export const interpolate = (
     return read === template ? at : { ...scalar(read, at.at), tag: at.tag }
   }
 
-  return visit(node, shape, [])
+  return visit(node, shape)
 }
 
 /** The text as the kind of value that is wanted; undefined if it is none. */

@@ -44,7 +44,7 @@ export const parseYaml = (source: SourceFile, problems: Problems): Node[] => {
     }
     if (!document.contents) continue
     const reader = new Reader(source, document, problems)
-    const node = reader.read(document.contents, [])
+    const node = reader.read(document.contents)
     if (node) nodes.push(node)
   }
   return nodes
@@ -98,6 +98,8 @@ class Reader {
   /** Anchors whose values are being read: an alias to one of them is a cycle. */
   readonly #open = new Set<ParsedNode>()
   #anchors: Map<string, ParsedNode[]> | undefined
+  /** Keys from the root to what is being read. */
+  readonly #path: (string | number)[] = []
   #nodes = 0
   #fromAliases = 0
   #aliasDepth = 0
@@ -109,20 +111,33 @@ class Reader {
     this.#problems = problems
   }
 
-  read(node: ParsedNode | null, path: ModelPath): Node | undefined {
+  read(node: ParsedNode | null): Node | undefined {
     if (this.#stopped) return undefined
     if (!node) return scalar(null)
-    if (!this.#count(node) || !this.#shallow(node, path)) return undefined
-    if (isAlias(node)) return this.#alias(node, path)
+    if (!this.#count(node) || !this.#shallow(node)) return undefined
+    if (isAlias(node)) return this.#alias(node)
     this.#open.add(node)
     try {
-      if (isMap(node)) return this.#map(node, path)
-      if (isSeq(node)) return this.#list(node, path)
-      if (isScalar(node)) return this.#scalar(node, path)
+      if (isMap(node)) return this.#map(node)
+      if (isSeq(node)) return this.#list(node)
+      if (isScalar(node)) return this.#scalar(node)
       return undefined
     } finally {
       this.#open.delete(node)
     }
+  }
+
+  /** What is under a key, or at an index, of what is being read. */
+  #below(key: string | number, node: ParsedNode | null): Node | undefined {
+    this.#path.push(key)
+    const value = this.read(node)
+    this.#path.pop()
+    return value
+  }
+
+  /** The path as it is now; the stack goes on changing. */
+  get #here(): ModelPath {
+    return [...this.#path]
   }
 
   /** Gives the document up: nothing more of it is read. */
@@ -149,8 +164,8 @@ class Reader {
     return false
   }
 
-  #shallow(node: ParsedNode, path: ModelPath): boolean {
-    if (path.length <= MAX_DEPTH) return true
+  #shallow(node: ParsedNode): boolean {
+    if (this.#path.length <= MAX_DEPTH) return true
     this.#stopped = true
     this.#problems.error(
       { path: [], where: this.#place(node) },
@@ -164,25 +179,25 @@ class Reader {
     return span(this.#source, start, end)
   }
 
-  #alias(node: ParsedNode & { source: string }, path: ModelPath): Node | undefined {
+  #alias(node: ParsedNode & { source: string }): Node | undefined {
     const target = this.#resolve(node.source, node)
     if (!target) {
       this.#problems.error(
-        { path, where: this.#place(node) },
+        { path: this.#here, where: this.#place(node) },
         `there is no anchor &${node.source} above`,
       )
       return undefined
     }
     if (this.#open.has(target)) {
       this.#problems.error(
-        { path, where: this.#place(node) },
+        { path: this.#here, where: this.#place(node) },
         `a cycle: *${node.source} is inside of &${node.source}`,
       )
       this.#stop()
       return undefined
     }
     this.#aliasDepth += 1
-    const value = this.read(target, path)
+    const value = this.read(target)
     this.#aliasDepth -= 1
     return value
   }
@@ -193,23 +208,23 @@ class Reader {
     return this.#anchors.get(name)?.findLast((node) => node.range[0] < alias.range[0])
   }
 
-  #list(node: YAMLSeq.Parsed, path: ModelPath): Node {
+  #list(node: YAMLSeq.Parsed): Node {
     const items: Node[] = []
     for (const [index, item] of node.items.entries()) {
-      const value = this.read(item, [...path, index])
+      const value = this.#below(index, item)
       if (value && value.tag !== 'reset') items.push(value)
     }
     return tagged(list(items, this.#place(node)), node.tag)
   }
 
-  #map(node: YAMLMap.Parsed, path: ModelPath): Node {
+  #map(node: YAMLMap.Parsed): Node {
     const entries = new Map<string, Entry>()
     const merged: Node[] = []
     for (const pair of node.items) {
-      const key = this.#key(pair.key, path)
+      const key = this.#key(pair.key)
       if (key === undefined) continue
       if (key === '<<' && isPlain(pair.key)) {
-        merged.push(...this.#mergeSources(pair.value, path))
+        merged.push(...this.#mergeSources(pair.value))
         continue
       }
       const place = this.#place(pair.key)
@@ -217,13 +232,13 @@ class Reader {
       if (first) {
         const line = first.key ? ` (first in line ${lineOf(first.key)})` : ''
         this.#problems.error(
-          { path: [...path, key], where: place },
+          { path: [...this.#path, key], where: place },
           `the key "${key}" is there twice${line}`,
         )
         continue
       }
       // A key without a value: its place is its key's.
-      const value = pair.value ? this.read(pair.value, [...path, key]) : scalar(null, place)
+      const value = pair.value ? this.#below(key, pair.value) : scalar(null, place)
       if (value) entries.set(key, { key: place, value: value.at ? value : { ...value, at: place } })
     }
     for (const source of merged) {
@@ -234,41 +249,41 @@ class Reader {
   }
 
   /** The maps behind `<<`: one, or several of which the first to have a key wins. */
-  #mergeSources(value: ParsedNode | null, path: ModelPath): Node[] {
-    const source = this.read(value, [...path, '<<'])
+  #mergeSources(value: ParsedNode | null): Node[] {
+    const source = this.#below('<<', value)
     if (!source) return []
     const sources = source.kind === 'list' ? source.items : [source]
     for (const one of sources) {
       if (one.kind !== 'map' && one.tag !== 'reset')
         this.#problems.error(
-          { path: [...path, '<<'], where: one },
+          { path: [...this.#path, '<<'], where: one },
           `expected a map to merge, got ${describe(one)}`,
         )
     }
     return sources.filter((one) => one.kind === 'map')
   }
 
-  #key(node: ParsedNode | null, path: ModelPath): string | undefined {
+  #key(node: ParsedNode | null): string | undefined {
     const target = node && isAlias(node) ? this.#resolve(node.source, node) : node
     if (target && isScalar(target)) {
       const value =
         isPlain(target) && !target.tag ? plainScalar(textIn(target)).value : textIn(target)
       if (typeof value === 'string') return value
       this.#problems.error(
-        { path, where: this.#place(node ?? target) },
+        { path: this.#here, where: this.#place(node ?? target) },
         `the key ${textIn(target) || 'null'} is not text`,
         `Write "${textIn(target)}" in quotes.`,
       )
       return undefined
     }
     this.#problems.error(
-      { path, where: node ? this.#place(node) : undefined },
+      { path: this.#here, where: node ? this.#place(node) : undefined },
       'a key must be text',
     )
     return undefined
   }
 
-  #scalar(node: Scalar.Parsed, path: ModelPath): Node {
+  #scalar(node: Scalar.Parsed): Node {
     const at = this.#place(node)
     const text = textIn(node)
     const tag = node.tag
@@ -283,7 +298,10 @@ class Reader {
       if (isPlain(node) && !type) return value
       const fits = type === 'int' || type === 'float' ? typeof value.value !== 'string' : true
       if (!fits)
-        this.#problems.error({ path, where: place }, `${JSON.stringify(text)} is not a number`)
+        this.#problems.error(
+          { path: this.#here, where: place },
+          `${JSON.stringify(text)} is not a number`,
+        )
       return value
     }
     return scalar(text, place)
