@@ -52,7 +52,14 @@ export interface Situation {
   uid: string
   epoch: number
   self: MemberId
-  /** Own address on the stack's network: known only inside the container, so files may say $MUSTER_ADDRESS. */
+  /** Name that resolves to this member, and to it alone, on the network of the members. */
+  name: string
+  /**
+   * CIDR of the network on which the members meet: the member's own address is known only inside its
+   * container, as the one in this range.
+   */
+  subnet: string
+  /** The other members. */
   peers: Peer[]
   /** Who may give state to a joining member, best first. */
   donors: MemberId[]
@@ -87,15 +94,31 @@ export interface Recovered {
   damaged: string | null
 }
 
+/** What a running member says. */
+export interface Answer {
+  status: MemberStatus
+  position: Position | null
+  /** It has just proved that what it shows is not old. */
+  causal: boolean
+  /** Why it will never get well without being started anew: then it is stopped. */
+  stuck: string | null
+  /** What it is busy with, for people: `receiving state, 312 MB`. */
+  doing: string | null
+}
+
 /** A program that stays in the member's container and answers whenever it is asked. */
 export interface Session {
   command: string[]
-  /** What is written to its input to ask once. `mark` is a word that the answer must end with. */
+  /**
+   * What is written to its input to ask once: one line with its end. `mark` is a word; a line with it
+   * alone ends the answer.
+   */
   ask: (mark: string) => string
-  /** Answer without the line of the mark. Null: it could not tell. */
-  read: (
-    answer: string,
-  ) => { status: MemberStatus; position: Position | null; causal: boolean } | null
+  /**
+   * Answer without the line of the mark; after `timeoutMs` what has come until then. What comes after
+   * that, up to the mark, is not read. Null: it could not tell.
+   */
+  read: (answer: string) => Answer | null
   everyMs: number
   timeoutMs: number
 }

@@ -1,0 +1,199 @@
+import { ownAddress, quote } from '../shell.ts'
+import type { Position } from '../../catalog/index.ts'
+import type { Peer, Situation } from '../recipe.ts'
+import { TLS_DIR } from './settings.ts'
+
+export const DATA = '/var/lib/mysql'
+export const SOCKET = '/run/mysqld/mysqld.sock'
+/** Random bytes from which the certificate authority of the cluster is made. */
+export const SEED = 'galera-seed'
+/** In the data folder while it is made: what it holds is of no use yet. */
+export const FORMING = 'muster-forming'
+const GALERA_PORT = 4567
+
+/** The container's entrypoint: prepares the data folder, then becomes the server. */
+export const renderStart = (situation: Situation, options: { tls: boolean }): string => {
+  const { self, cluster, epoch, start, subnet } = situation
+  return `#!/bin/sh
+# ${self} of ${cluster}: ${start.kind}, epoch ${epoch}.
+set -eu
+
+data=${DATA}
+run=${SOCKET.slice(0, SOCKET.lastIndexOf('/'))}
+settings=/muster/my.cnf
+say() { echo "muster: $*" >&2; }
+
+# What the user's command says goes to the server.
+case \${1-} in mariadbd | mysqld) shift ;; esac
+install -d -o mysql -g mysql "$run"
+[ "$(stat -c %U "$data")" = mysql ] || chown -R mysql:mysql "$data"
+# Of processes that have ended.
+rm -f "$data/wsrep_sst.pid" "$data/sst_in_progress" "$data/gvwstate.dat"
+
+provider=
+for file in /usr/lib/galera/libgalera_smm.so /usr/lib64/galera-4/libgalera_smm.so; do
+  [ ! -e "$file" ] || provider=$file
+done
+[ -n "$provider" ] || { say "this image has no Galera"; exit 1; }
+address=$(${ownAddress(subnet)}) || { say ${quote(`no address in ${subnet}`)}; exit 1; }
+${options.tls ? tlsLines(situation) : ''}
+# Galera believes the position that it is given only if this file names the same history.
+state() { # HISTORY SAFE_TO_BOOTSTRAP
+  printf '# GALERA saved state\\nversion: 2.1\\nuuid:    %s\\nseqno:   -1\\nsafe_to_bootstrap: %s\\n' "$1" "$2" >"$data/grastate.new"
+  chown mysql:mysql "$data/grastate.new"
+  sync "$data/grastate.new"
+  mv "$data/grastate.new" "$data/grastate.dat"
+}
+
+${startLines(start, situation.peers)}
+exec mariadbd --defaults-extra-file="$settings" "$@" --user=mysql --wsrep-provider="$provider" \\
+  --wsrep-node-address="$address" --wsrep-cluster-address="$join" $how
+`
+}
+
+const startLines = (start: Situation['start'], peers: readonly Peer[]): string => {
+  switch (start.kind) {
+    case 'form':
+      return formLines
+    case 'first':
+      return `${stateLines(start.position, true)}
+join=gcomm://
+how="--wsrep-new-cluster --wsrep-start-position=${positionWord(start.position)}"`
+    case 'join':
+    case 'rejoin':
+      return `${
+        start.position === null
+          ? `# All that is in the folder is replaced by what a donor sends. Until that has come whole, .sst marks it
+# as unusable: it is what the transfer uses, and removes as its last step.
+install -d -o mysql -g mysql "$data/.sst"
+sync -f "$data"
+rm -f "$data/grastate.dat"`
+          : stateLines(start.position, false)
+      }
+join=${quote(`gcomm://${addressesOf(peers).join(',')}`)}
+how=${start.position === null ? '' : `--wsrep-start-position=${positionWord(start.position)}`}`
+  }
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const NUMBER = /^\d+$/
+
+/** `uuid:seqno`. Throws on anything else: it has come over the network. */
+const positionWord = ({ history, sequence }: Position): string => {
+  if (!UUID.test(history) || !NUMBER.test(sequence)) {
+    throw new Error(`no position of Galera: ${JSON.stringify({ history, sequence })}`)
+  }
+  return `${history}:${sequence}`
+}
+
+const stateLines = (position: Position, safe: boolean): string =>
+  `say ${quote(`data at ${positionWord(position)}`)}
+state ${position.history} ${safe ? 1 : 0}`
+
+const addressesOf = (peers: readonly Peer[]): string[] =>
+  peers.flatMap(({ address }) => (address === null ? [] : [`${address}:${GALERA_PORT}`]))
+
+/**
+ * Makes the data folder; when it has been made and the first start failed, goes on with what is there.
+ * The accounts are made together with the system tables, before anybody can connect: root by the
+ * socket alone, and MariaDB's own user, which sends state to joining members.
+ */
+const formLines = `given() { # NAME: of MARIADB_NAME, MARIADB_NAME_FILE and the same with MYSQL_
+  for prefix in MARIADB MYSQL; do
+    eval "value=\\\${\${prefix}_$1-} file=\\\${\${prefix}_$1_FILE-}"
+    [ -z "$file" ] || value=$(cat "$file")
+    [ -z "$value" ] || { printf '%s' "$value"; return; }
+  done
+}
+text() { printf "'%s'" "$(printf '%s' "$1" | sed "s/[\\\\\\\\']/\\\\\\\\&/g")"; }
+name() { printf '\`%s\`' "$(printf '%s' "$1" | sed 's/\`/\`\`/g')"; }
+accounts() {
+  echo "FLUSH PRIVILEGES;"
+  echo "CREATE USER mysql@localhost IDENTIFIED VIA unix_socket;"
+  echo "GRANT RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR ON *.* TO mysql@localhost;"
+  password=$(given ROOT_PASSWORD) database=$(given DATABASE) user=$(given USER)
+  if [ -n "$password" ]; then
+    echo "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD($(text "$password"));"
+  fi
+  [ -z "$database" ] || echo "CREATE DATABASE $(name "$database");"
+  if [ -n "$user" ]; then
+    password=$(given PASSWORD)
+    [ -n "$password" ] || { say "MARIADB_USER needs MARIADB_PASSWORD"; exit 1; }
+    echo "CREATE USER $(text "$user")@'%' IDENTIFIED BY $(text "$password");"
+    [ -z "$database" ] ||
+      echo "GRANT ALL ON $(name "$(printf '%s' "$database" | sed 's/[\\\\_%]/\\\\&/g')").* TO $(text "$user")@'%';"
+  fi
+}
+join=gcomm://
+how=--wsrep-new-cluster
+if [ -e "$data/${FORMING}" ] || [ ! -d "$data/mysql" ]; then
+  say "making the data folder"
+  touch "$data/${FORMING}"
+  find "$data" -mindepth 1 -maxdepth 1 ! -name ${FORMING} ! -name lost+found -exec rm -rf {} +
+  umask 077
+  accounts >"$run/accounts.sql"
+  mariadb-install-db --user=mysql --datadir="$data" --skip-test-db --skip-log-bin \\
+    --auth-root-authentication-method=socket --auth-root-socket-user=root \\
+    --extra-file="$run/accounts.sql" "$@" >"$run/install.log" 2>&1 ||
+    { cat "$run/install.log" >&2; exit 1; }
+  rm "$run/accounts.sql" "$run/install.log"
+  umask 022
+  sync -f "$data"
+  rm "$data/${FORMING}"
+elif position=$(sh /muster/recover | sed -n 's/^recovered: //p') && [ -n "$position" ]; then
+  say "data at $position"
+  state "\${position%%:*}" 1
+  how="$how --wsrep-start-position=$position"
+elif [ -e "$data/grastate.dat" ]; then
+  sed -i 's/^safe_to_bootstrap:.*/safe_to_bootstrap: 1/' "$data/grastate.dat"
+fi`
+
+/**
+ * Certificates for the traffic between members. All members make the same authority out of the
+ * cluster's secret, and each its own certificate. Valid from long ago, for clocks that differ.
+ */
+const tlsLines = ({ self, cluster }: Situation): string => `
+tls=${TLS_DIR}
+install -d -m 0700 "$tls"
+{
+  printf '\\060\\061\\002\\001\\001\\004\\040'
+  { tr '_-' '/+' </run/secrets/${SEED}; printf '='; } | base64 -d
+  printf '\\240\\012\\006\\010\\052\\206\\110\\316\\075\\003\\001\\007'
+} | openssl ec -inform DER -out "$tls/ca.key" 2>/dev/null
+cat >"$tls/ca.cnf" <<END
+[ca]
+default_ca = this
+[this]
+database = $tls/index
+serial = $tls/serial
+new_certs_dir = $tls
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+[authority]
+basicConstraints = critical, CA:TRUE
+subjectKeyIdentifier = hash
+[member]
+basicConstraints = CA:FALSE
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+END
+sign() { # REQUEST CERTIFICATE EXTENSIONS MORE...
+  request=$1 certificate=$2 extensions=$3
+  shift 3
+  openssl ca -batch -notext -config "$tls/ca.cnf" -startdate 20200101000000Z \\
+    -enddate 21200101000000Z -keyfile "$tls/ca.key" -extensions "$extensions" \\
+    -in "$request" -out "$certificate" "$@" 2>"$tls/log" || { cat "$tls/log" >&2; exit 1; }
+}
+: >"$tls/index"
+openssl rand -hex 8 >"$tls/serial"
+openssl req -new -key "$tls/ca.key" -subj ${quote(`/CN=${cluster} authority`)} -out "$tls/ca.csr"
+sign "$tls/ca.csr" "$tls/ca.pem" authority -selfsign
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$tls/member.key" \\
+  -subj ${quote(`/CN=${self}`)} -out "$tls/member.csr" 2>/dev/null
+sign "$tls/member.csr" "$tls/member.pem" member -cert "$tls/ca.pem"
+rm "$tls/ca.key"
+chown -R mysql:mysql "$tls"
+`
