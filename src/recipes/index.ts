@@ -1,1 +1,2 @@
 export * from './recipe.ts'
+export { galera } from './galera/index.ts'

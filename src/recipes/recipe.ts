@@ -115,7 +115,7 @@ export interface Session {
    */
   ask: (mark: string) => string
   /**
-   * Answer without the line of the mark; after `timeoutMs` what has come until then. What comes after
+   * Answer without the line of the mark; after `timeoutMs` the whole lines that have come. What comes after
    * that, up to the mark, is not read. Null: it could not tell.
    */
   read: (answer: string) => Answer | null

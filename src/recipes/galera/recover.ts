@@ -1,5 +1,5 @@
 import type { Recovered } from '../recipe.ts'
-import { DATA, FORMING } from './start.ts'
+import { DATA, FIND_PROVIDER, FORMING } from './start.ts'
 
 /**
  * Asks InnoDB, after its own recovery, how far the data is: the only word that counts, because
@@ -16,10 +16,12 @@ data=${DATA}
 [ "$(stat -c %U "$data")" = mysql ] || chown -R mysql:mysql "$data"
 [ -d /run/mysqld ] || install -d -o mysql -g mysql /run/mysqld
 [ -e "$data/grastate.dat" ] && sed 's/^/state: /' "$data/grastate.dat"
+${FIND_PROVIDER}
 log=$(mktemp)
 try() {
   mariadbd --user=mysql --datadir="$data" --wsrep-recover --wsrep-on=ON \\
-    --wsrep-cluster-address=gcomm:// --skip-networking --skip-log-error "$@" >"$log" 2>&1
+    --wsrep-provider="$provider" --wsrep-cluster-address=gcomm:// --binlog-format=ROW --skip-networking \\
+    --skip-log-error "$@" >"$log" 2>&1
 }
 if ! try; then
   if ! grep -q 'prepared transactions' "$log"; then cat "$log" >&2; exit 1; fi
@@ -28,6 +30,7 @@ if ! try; then
   try --tc-heuristic-recover=ROLLBACK
   if ! try; then cat "$log" >&2; exit 1; fi
 fi
+grep -q 'Recovered position' "$log" || cat "$log" >&2
 sed -n 's/.*WSREP: Recovered position: *\\([^ ]*\\).*/recovered: \\1/p' "$log" | tail -n 1
 rm -f "$log"
 `

@@ -11,6 +11,13 @@ export const SEED = 'galera-seed'
 export const FORMING = 'muster-forming'
 const GALERA_PORT = 4567
 
+/** Sets `provider`, wherever the image has it. */
+export const FIND_PROVIDER = `provider=
+for file in /usr/lib/galera/libgalera_smm.so /usr/lib64/galera-4/libgalera_smm.so; do
+  [ ! -e "$file" ] || provider=$file
+done
+[ -n "$provider" ] || { echo "this image has no Galera" >&2; exit 1; }`
+
 /** The container's entrypoint: prepares the data folder, then becomes the server. */
 export const renderStart = (situation: Situation, options: { tls: boolean }): string => {
   const { self, cluster, epoch, start, subnet } = situation
@@ -30,11 +37,7 @@ install -d -o mysql -g mysql "$run"
 # Of processes that have ended.
 rm -f "$data/wsrep_sst.pid" "$data/sst_in_progress" "$data/gvwstate.dat"
 
-provider=
-for file in /usr/lib/galera/libgalera_smm.so /usr/lib64/galera-4/libgalera_smm.so; do
-  [ ! -e "$file" ] || provider=$file
-done
-[ -n "$provider" ] || { say "this image has no Galera"; exit 1; }
+${FIND_PROVIDER}
 address=$(${ownAddress(subnet)}) || { say ${quote(`no address in ${subnet}`)}; exit 1; }
 ${options.tls ? tlsLines(situation) : ''}
 # Galera believes the position that it is given only if this file names the same history.
@@ -105,7 +108,8 @@ const formLines = `given() { # NAME: of MARIADB_NAME, MARIADB_NAME_FILE and the 
     [ -z "$value" ] || { printf '%s' "$value"; return; }
   done
 }
-text() { printf "'%s'" "$(printf '%s' "$1" | sed "s/[\\\\\\\\']/\\\\\\\\&/g")"; }
+# The reader of statements while the data are made knows no \\' in a text.
+text() { printf "'%s'" "$(printf '%s' "$1" | sed "s/[\\\\]/&&/g; s/'/&&/g")"; }
 name() { printf '\`%s\`' "$(printf '%s' "$1" | sed 's/\`/\`\`/g')"; }
 accounts() {
   echo "FLUSH PRIVILEGES;"
