@@ -108,24 +108,28 @@ const formLines = `given() { # NAME: of MARIADB_NAME, MARIADB_NAME_FILE and the 
     [ -z "$value" ] || { printf '%s' "$value"; return; }
   done
 }
-# The reader of statements while the data are made knows no \\' in a text.
-text() { printf "'%s'" "$(printf '%s' "$1" | sed "s/[\\\\]/&&/g; s/'/&&/g")"; }
-name() { printf '\`%s\`' "$(printf '%s' "$1" | sed 's/\`/\`\`/g')"; }
+# As hexadecimal digits, so that nothing in it is taken for SQL.
+text() { printf "CONVERT(X'%s' USING utf8mb4)" "$(printf '%s' "$1" | od -An -v -tx1 | tr -d ' \\n')"; }
+tick='\`'
 accounts() {
+  password=$(given ROOT_PASSWORD) database=$(given DATABASE) user=$(given USER)
   echo "FLUSH PRIVILEGES;"
   echo "CREATE USER mysql@localhost IDENTIFIED VIA unix_socket;"
   echo "GRANT RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR ON *.* TO mysql@localhost;"
-  password=$(given ROOT_PASSWORD) database=$(given DATABASE) user=$(given USER)
   if [ -n "$password" ]; then
-    echo "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD($(text "$password"));"
+    echo "EXECUTE IMMEDIATE CONCAT('ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD(', QUOTE($(text "$password")), ')');"
   fi
-  [ -z "$database" ] || echo "CREATE DATABASE $(name "$database");"
+  if [ -n "$database" ]; then
+    echo "SET @database = REPLACE($(text "$database"), '$tick', '$tick$tick');"
+    echo "EXECUTE IMMEDIATE CONCAT('CREATE DATABASE $tick', @database, '$tick');"
+  fi
   if [ -n "$user" ]; then
     password=$(given PASSWORD)
     [ -n "$password" ] || { say "MARIADB_USER needs MARIADB_PASSWORD"; exit 1; }
-    echo "CREATE USER $(text "$user")@'%' IDENTIFIED BY $(text "$password");"
+    echo "SET @account = CONCAT(QUOTE($(text "$user")), '@''%''');"
+    echo "EXECUTE IMMEDIATE CONCAT('CREATE USER ', @account, ' IDENTIFIED BY ', QUOTE($(text "$password")));"
     [ -z "$database" ] ||
-      echo "GRANT ALL ON $(name "$(printf '%s' "$database" | sed 's/[\\\\_%]/\\\\&/g')").* TO $(text "$user")@'%';"
+      echo "EXECUTE IMMEDIATE CONCAT('GRANT ALL ON $tick', REPLACE(@database, '_', '\\\\\\\\_'), '$tick.* TO ', @account);"
   fi
 }
 join=gcomm://
