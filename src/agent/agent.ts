@@ -83,6 +83,11 @@ export class Agent implements AsyncDisposable {
     return this.#member
   }
 
+  /** The virtual IPs' rules of a local container are in effect. */
+  rulesApplied(): void {
+    this.#member?.rulesApplied()
+  }
+
   /** Resolves once the API answers; the work goes on until the agent is disposed of. */
   async start(): Promise<void> {
     const { volumes, log } = this.#options
@@ -180,6 +185,7 @@ export class Agent implements AsyncDisposable {
       log,
       metrics: this.metrics,
       signal: this.#life.signal,
+      isReturning: (container) => vip?.isReturning(container) ?? true,
       prepareEdge: async ({ netns }) => {
         if (edge) await prepareEdge(netns)
       },

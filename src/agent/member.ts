@@ -14,6 +14,7 @@ import {
   overlay,
 } from '../catalog/index.ts'
 import type { Engine } from '../engine/index.ts'
+import { wantsReturnPaths } from '../vip/index.ts'
 import { CertificateWatch, type Certificates, type Identity } from './certificates.ts'
 import { Containers } from './containers.ts'
 import type { EdgeSight } from './edge-sight.ts'
@@ -25,6 +26,7 @@ import type { ManagerEvents } from './manager.ts'
 import { ManagerRole } from './manager-role.ts'
 import type { Membership } from './membership.ts'
 import type { Metrics } from './metrics.ts'
+import { ReturnGate } from './return-gate.ts'
 import { StartHooks } from './start-hooks.ts'
 import { PeerServer, type Visitor } from './server.ts'
 import { usageMeter } from './usage.ts'
@@ -47,6 +49,8 @@ export interface MemberOptions {
   prepareEdge: (edge: EdgeSight) => Promise<void>
   /** Members of clustered services that this host has data or a container of. */
   members?: () => ReadonlyMap<MemberId, MemberReport>
+  /** Whether a container that clients' own addresses are shown to can answer them. */
+  isReturning: (container: string) => boolean
   /** Ends a start that waits for the engine. */
   signal: AbortSignal
   /** There is a new catalog to act on, or another list of local containers. */
@@ -62,6 +66,7 @@ export class Member implements AsyncDisposable {
   readonly #attentive
   readonly #certificates: CertificateWatch
   readonly #containers: Containers
+  readonly #gate: ReturnGate
   readonly #links: Links
   readonly #server: PeerServer
   readonly #startedAt: number
@@ -70,6 +75,7 @@ export class Member implements AsyncDisposable {
   #catalog: Catalog | undefined
   #applying: NodeJS.Immediate | undefined
   #ticker: NodeJS.Timeout | undefined
+  #gateTimer: NodeJS.Timeout | undefined
   #watching: Promise<void> | undefined
   #usage: Usage | undefined
 
@@ -89,14 +95,18 @@ export class Member implements AsyncDisposable {
       },
       onError: (error) => log.warn({ reason: messageOf(error) }, 'certificates not read'),
     })
+    this.#gate = new ReturnGate({
+      wants: (service) => wantsReturnPaths(this.#links.catalog, service),
+      ready: options.isReturning,
+      now: () => clock.now(),
+      onLate: ({ container }) =>
+        log.warn({ container }, 'announced although its answers may not find back to clients'),
+    })
     this.#containers = new Containers({
       engine,
       host,
       clock,
-      onChange: () => {
-        this.#applySoon()
-        this.#links.report()
-      },
+      onChange: () => this.#tell(),
       prepareEdge: options.prepareEdge,
       startHooks: new StartHooks({
         engine,
@@ -169,12 +179,29 @@ export class Member implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#life.abort()
     clearInterval(this.#ticker)
+    clearTimeout(this.#gateTimer)
     clearImmediate(this.#applying)
     this.#certificates[Symbol.dispose]()
     await this.#links[Symbol.asyncDispose]()
     await this.#role?.[Symbol.asyncDispose]()
     await this.#server[Symbol.asyncDispose]()
     await this.#watching
+  }
+
+  /** The rules of a local container are in effect: it may be what its endpoint waits for. */
+  rulesApplied(): void {
+    if (this.#gate.nextAt !== null) this.#tell()
+  }
+
+  /** What this host says of its endpoints may be another thing now. */
+  #tell(): void {
+    this.#applySoon()
+    this.#links.report()
+    clearTimeout(this.#gateTimer)
+    const { nextAt } = this.#gate
+    if (nextAt === null || this.#life.signal.aborted) return
+    const wait = Math.max(1, nextAt - this.#options.clock.now())
+    this.#gateTimer = setTimeout(() => this.#tell(), wait)
   }
 
   get host(): HostId {
@@ -213,7 +240,8 @@ export class Member implements AsyncDisposable {
 
   get #own() {
     const { host, name, address } = this.#membership
-    const { endpoints, leaving, engineDown, edge } = this.#containers.state
+    const { leaving, engineDown, edge } = this.#containers.state
+    const endpoints = this.#gate.view(this.#containers.state.endpoints)
     const members = this.#options.members?.() ?? NO_MEMBERS
     return { host, name, address, endpoints, leaving, engineDown, edge, members }
   }

@@ -46,8 +46,10 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
   })
   const vip = new VipProgrammer({
     onEvent: (event) => {
-      if (event.type === 'applied') agent.metrics.vipApplies.inc()
-      else if (event.type === 'failed') {
+      if (event.type === 'applied') {
+        agent.metrics.vipApplies.inc()
+        agent.rulesApplied()
+      } else if (event.type === 'failed') {
         agent.metrics.vipErrors.inc()
         log.warn({ container: event.container, reason: messageOf(event.error) }, 'virtual IPs')
       }

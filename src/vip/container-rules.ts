@@ -19,6 +19,8 @@ export interface RulesGoal {
   table: VipTable
   /** The table as text, to compare. */
   key: string
+  /** The table is one of a container that clients' own addresses are shown to. */
+  returns: boolean
   /** Addresses to refuse, and until when (of the clock). */
   dead: ReadonlyMap<string, number>
   /** Addresses whose connections are to end now. */
@@ -39,6 +41,7 @@ export interface ContainerRulesOptions {
 
 interface Applied {
   key: string
+  returns: boolean
   routes: string
   vips: ReadonlySet<string>
   dead: ReadonlyMap<string, number>
@@ -47,6 +50,7 @@ interface Applied {
 
 const nothingApplied: Applied = {
   key: '',
+  returns: false,
   routes: '',
   vips: new Set(),
   dead: new Map(),
@@ -68,6 +72,7 @@ export class ContainerRules {
   #goal: RulesGoal = {
     table: { services: [], returns: [] },
     key: '',
+    returns: false,
     dead: new Map(),
     cuts: new Map(),
   }
@@ -88,6 +93,11 @@ export class ContainerRules {
 
   get netns(): string {
     return this.#options.netns
+  }
+
+  /** Whether answers to clients whose own addresses are shown find back. */
+  get returning(): boolean {
+    return this.#applied.returns
   }
 
   /** Whether something is still to be done. */
@@ -156,7 +166,7 @@ export class ContainerRules {
   /** False when there is no namespace to apply it to. */
   async #apply(): Promise<boolean> {
     const { container, netns, namespace, clock, onEvent } = this.#options
-    const { table, key, dead } = this.#goal
+    const { table, key, returns, dead } = this.#goal
     const cuts = new Map(this.#cuts)
     // Routes that nothing is marked for (any more) do no harm.
     const routes = table.returns.length === 0 ? '' : returnPathCommands(table.returns)
@@ -181,7 +191,7 @@ export class ContainerRules {
       return false
     }
     this.#prepared = true
-    this.#applied = { key, routes, vips, dead, keeps }
+    this.#applied = { key, returns, routes, vips, dead, keeps }
     const plan = planCuts({ flows: parseFlows(output), vips, cuts, added, keeps })
     if (plan.sockets.length + plan.directly.length + plan.forget.length > 0) {
       await namespace.cut(netns, plan)

@@ -91,6 +91,14 @@ export class VipProgrammer implements AsyncDisposable {
     }
   }
 
+  /**
+   * Whether this container's answers find back to clients whose own addresses it gets to see. Changes
+   * come with an `applied` event.
+   */
+  isReturning(container: string): boolean {
+    return this.#rules.get(container)?.returning ?? false
+  }
+
   /** Resolves when no process runs; what failed or rests is done later. */
   async settled(): Promise<void> {
     await this.#look.settled()
@@ -144,7 +152,8 @@ export class VipProgrammer implements AsyncDisposable {
     const table = vipTable(catalog, networks, returns ? this.#edges.on(networks) : [])
     return {
       table,
-      key: JSON.stringify(table),
+      key: `${returns} ${JSON.stringify(table)}`,
+      returns,
       dead: new Map(networks.flatMap((network) => [...(this.#dead.get(network) ?? [])])),
       cuts: new Map(
         cuts
