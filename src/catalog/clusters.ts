@@ -77,7 +77,10 @@ export interface MemberReport {
   position: Position | null
   /** The position was recovered from data at rest, in the reported epoch. */
   recovered: boolean
-  /** Its last process ended in an orderly way. */
+  /**
+   * It has left the primary component in an orderly way and has not been seen in it since: the others
+   * may have gone on without it. A start alone does not undo this. Durable.
+   */
   clean: boolean
   /** Highest epoch in which this folder's data was the first of its cluster and became primary; 0 for never. Durable. */
   founded: number

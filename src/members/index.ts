@@ -1,1 +1,3 @@
 export * from './facts.ts'
+export * from './permit.ts'
+export * from './standing.ts'

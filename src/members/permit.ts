@@ -1,0 +1,136 @@
+/**
+ * The gate. The agent of a member's host asks before every start, and again when anything changes;
+ * what it knows of the others may be out of date, and so none of the answers relies on it for more
+ * than patience. What makes the first member safe: a grant names the folder and the epoch, a folder
+ * remembers in which epoch it was first, and an agent that has promised an epoch uses no older grant.
+ */
+import type { Ledger, LedgerMember, MemberReport } from '../catalog/index.ts'
+import type { Permission, Sighting, View } from './facts.ts'
+import { comparePositions, positionText } from './position.ts'
+import { isRecognised, livePrimary, numberOf } from './sight.ts'
+
+const wait = (reason: string): Permission => ({ kind: 'wait', reason })
+const refuse = (reason: string): Permission => ({ kind: 'refuse', reason })
+
+/** The grant of the ledger's epoch is for this very folder, which has not used it yet. */
+export const holdsGrant = (ledger: Ledger, own: MemberReport): boolean =>
+  ledger.grant !== null &&
+  ledger.grant.epoch === ledger.epoch &&
+  (ledger.phase === 'forming' || ledger.phase === 'recovering') &&
+  own.epoch === ledger.epoch &&
+  own.volume !== null &&
+  ledger.grant.members[own.id] === own.volume &&
+  own.founded < ledger.epoch
+
+/** Whether and how a member may start. To be asked after the ledger's epoch has been promised. */
+export const permit = (view: View): Permission => {
+  const { ledger, own } = view
+  if (ledger === null) return wait('no manager has said anything about its cluster yet')
+  const member = ledger.members[own.id]
+  if (member === undefined) return wait(`it is no member of ${ledger.cluster}`)
+  if (member.host !== own.host) return refuse('it belongs to another host')
+  if (own.epoch > ledger.epoch) return wait('a newer decision is on its way')
+  if (own.epoch < ledger.epoch) return wait('this host has not accepted the newest decision yet')
+  if (member.leaving) return refuse('it is leaving')
+  if (holdsGrant(ledger, own)) return first(ledger, own)
+  if (own.data === 'unknown') return wait('its data are being looked at')
+  if (own.volume !== null && own.volume === member.discarded) return discard(view, ledger)
+  if (own.data === 'foreign') {
+    return refuse('its data are of another cluster, or a copy from elsewhere')
+  }
+  if (ledger.phase === 'formed') return enter(view, { ledger, member })
+  if (ledger.phase === 'held') {
+    const votes = view.topology.recovers === 'itself' && own.data === 'good'
+    return votes && isRecognised(member, own)
+      ? { kind: 'rejoin', position: own.position }
+      : wait(`a person has to decide: ${ledger.held?.reason ?? ''}`)
+  }
+  const grantees = Object.keys(ledger.grant?.members ?? {})
+  if (grantees.length > 0) return wait(`${grantees.join(', ')} is to be first`)
+  return wait(
+    ledger.phase === 'recovering'
+      ? 'it is found out which copy is the newest'
+      : 'the cluster is about to be formed',
+  )
+}
+
+const first = (ledger: Ledger, own: MemberReport): Permission => {
+  const { grant } = ledger
+  // The folder was empty when this was decided: whatever is in it now came from this same try.
+  if (ledger.phase === 'forming') {
+    return { kind: 'form', with: Object.keys(grant?.members ?? {}) }
+  }
+  const chosen = grant?.position ?? null
+  const { position } = own
+  if (!own.recovered || position === null) return wait('its data are being recovered')
+  if (
+    chosen === null ||
+    position.history !== chosen.history ||
+    comparePositions(position, chosen) < 0
+  ) {
+    const wanted = chosen === null ? 'nothing' : positionText(chosen)
+    return wait(`it was chosen for ${wanted} and holds ${positionText(position)}`)
+  }
+  return { kind: 'first', position }
+}
+
+const discard = ({ others, own }: View, ledger: Ledger): Permission =>
+  ledger.phase === 'formed' && livePrimary(others, ledger.epoch)
+    ? { kind: 'reset', reason: 'its data are older than, or different from, what the cluster has' }
+    : wait(
+        `its data (${own.position ? positionText(own.position) : 'unusable'}) are set aside when ` +
+          'the cluster runs',
+      )
+
+/** Into a cluster that has been formed. */
+const enter = (
+  { topology, own, others }: View,
+  { ledger, member }: { ledger: Ledger; member: LedgerMember },
+): Permission => {
+  const known = isRecognised(member, own)
+  const good = own.data === 'good'
+  if (good && known && topology.recovers === 'itself') {
+    return { kind: 'rejoin', position: own.position }
+  }
+  const live = livePrimary(others, ledger.epoch)
+  if (good && known) {
+    if (!live) return wait('no member is heard that runs')
+    const before = inFront(ledger, own, { others, oneByOne: topology.joinsOneByOne })
+    if (before !== null) return wait(before)
+    return own.recovered
+      ? { kind: 'join', position: own.position }
+      : wait('its data are being recovered')
+  }
+  if (own.data !== 'empty' && own.data !== 'none') {
+    return wait('its data cannot be used; it has to be decided what becomes of them')
+  }
+  if (own.volume === null || own.volume !== member.admitted) {
+    return wait('it has not been let in yet')
+  }
+  if (!live) return wait('no member is heard that runs')
+  const before = inFront(ledger, own, { others, oneByOne: topology.joinsOneByOne })
+  return before === null ? { kind: 'join', position: null } : wait(before)
+}
+
+/** Who has to be let in before it; null when it is its turn. */
+const inFront = (
+  ledger: Ledger,
+  own: MemberReport,
+  { others, oneByOne }: { others: readonly Sighting[]; oneByOne: boolean },
+): string | null => {
+  if (!oneByOne) return null
+  for (const { report, sight } of others) {
+    const member = ledger.members[report.id]
+    if (sight !== 'heard' || member === undefined || member.leaving) continue
+    if (report.process === 'running' && report.status?.role === 'joining') {
+      return `${report.id} joins first`
+    }
+    const ready =
+      report.process === 'gate' &&
+      report.epoch === ledger.epoch &&
+      isRecognised(member, report) &&
+      (report.data === 'empty' || (report.data === 'good' && report.recovered))
+    if (ready && numberOf(report.id) < numberOf(own.id)) return `${report.id} joins first`
+  }
+  return null
+}

@@ -1,0 +1,75 @@
+/** What the reports say about each member of a ledger. */
+import type { LedgerMember, MemberId, MemberReport } from '../catalog/index.ts'
+import type { Facts, MemberHost, Sighting } from './facts.ts'
+
+/** It is part of the primary component and has its data. */
+export const inPrimary = ({ process, status }: MemberReport): boolean =>
+  process === 'running' && (status?.role === 'ready' || status?.role === 'donor')
+
+/** Its folder is one that this ledger has let in, and has not given up. */
+export const isRecognised = (member: LedgerMember, { volume }: MemberReport): boolean =>
+  volume !== null &&
+  volume !== member.discarded &&
+  (volume === member.volume || volume === member.admitted)
+
+/** A member of the ledger with what is known of it. */
+export interface Seen {
+  id: MemberId
+  member: LedgerMember
+  /** Of the host that it belongs to; undefined when there was never one. */
+  report: MemberReport | undefined
+  heard: boolean
+  agentless: boolean
+  /** Undefined when the operator has removed its host. */
+  host: MemberHost | undefined
+}
+
+/** Number of a member: `shop_db-12` is 12. */
+export const numberOf = (id: MemberId): number => Number(/-(\d+)$/.exec(id)?.[1] ?? 0)
+
+/** By number. */
+export const byNumber = (a: { id: MemberId }, b: { id: MemberId }): number =>
+  numberOf(a.id) - numberOf(b.id)
+
+/** All members of the ledger, by number. */
+export const seenMembers = ({ ledger, sightings, hosts }: Facts): Seen[] =>
+  Object.entries(ledger.members)
+    .map(([id, member]): Seen => {
+      const sighting = sightings.find(
+        ({ report }) => report.id === id && report.host === member.host,
+      )
+      const host = hosts.find((each) => each.id === member.host)
+      return {
+        id,
+        member,
+        report: sighting?.report,
+        heard: host !== undefined && sighting?.sight === 'heard',
+        agentless: host !== undefined && sighting?.sight === 'agentless',
+        host,
+      }
+    })
+    .sort(byNumber)
+
+/** A member whose report is a present observation. */
+export type Heard = Seen & { report: MemberReport }
+export const isHeardNow = (seen: Seen): seen is Heard => seen.heard && seen.report !== undefined
+
+/** Members that are heard to be in the primary component, with data that the ledger knows. */
+export const primaries = (seen: readonly Seen[]): Heard[] =>
+  seen.filter(
+    (each): each is Heard =>
+      isHeardNow(each) && inPrimary(each.report) && isRecognised(each.member, each.report),
+  )
+
+/** Those of them that take traffic. */
+export const readyOnes = (seen: readonly Seen[]): Heard[] =>
+  primaries(seen).filter(({ report }) => report.ready)
+
+/** The others, as far as an agent knows them, that are observed to be in the primary component. */
+export const livePrimary = (others: readonly Sighting[], epoch: number): MemberReport | undefined =>
+  others.find(
+    ({ report, sight }) => sight === 'heard' && inPrimary(report) && report.epoch >= epoch,
+  )?.report
+
+export const listText = (ids: readonly { id: MemberId }[]): string =>
+  ids.map(({ id }) => id).join(', ')

@@ -1,0 +1,44 @@
+import type { Standing, View } from './facts.ts'
+import { holdsGrant } from './permit.ts'
+import { inPrimary } from './sight.ts'
+
+/**
+ * What becomes of a member that runs. While positions are compared nothing may run outside the
+ * primary component but one: two that find each other again could become primary on their own, beside
+ * the one that is chosen. The exception is a member whose others are all known to be at rest: it may
+ * be chosen as it runs, which saves a restart.
+ *
+ * `claimed`: the epoch in which this process was started as the first; 0 if it was not.
+ */
+export const standing = (view: View, claimed: number): Standing => {
+  const { ledger, topology, own, others } = view
+  const member = ledger?.members[own.id]
+  if (ledger === null || member === undefined || own.epoch !== ledger.epoch) return { kind: 'stay' }
+  if (own.volume !== null && own.volume === member.discarded) {
+    return { kind: 'stop', reason: 'its data have been given up' }
+  }
+  if (inPrimary(own) || ledger.phase !== 'recovering') return { kind: 'stay' }
+  if (claimed === ledger.epoch) return { kind: 'stay' }
+  const byItself = topology.recovers === 'itself'
+  if (holdsGrant(ledger, own)) {
+    return byItself
+      ? { kind: 'stop', reason: 'it is to start again as the first' }
+      : own.status?.role === 'outside'
+        ? { kind: 'promote' }
+        : { kind: 'stop', reason: 'it is to be first, and does not answer' }
+  }
+  const alone = Object.keys(ledger.members).every(
+    (id) =>
+      id === own.id ||
+      others.some(
+        ({ report, sight }) =>
+          report.id === id &&
+          sight === 'heard' &&
+          report.epoch >= ledger.epoch &&
+          report.process !== 'running',
+      ),
+  )
+  return alone && !byItself && own.status?.role === 'outside'
+    ? { kind: 'stay' }
+    : { kind: 'stop', reason: 'it is found out which copy is the newest' }
+}

@@ -1,0 +1,16 @@
+/** Times of the decisions about members, in milliseconds. */
+export const MEMBER_TUNABLES = {
+  /**
+   * How long a member that is not heard is waited for before it is decided without it, or held. Longer
+   * than a server needs from power to its agent, and members that were cut off have long given up.
+   */
+  missing: 45_000,
+  /** How long running members may be in no primary component: their own views change within 5 s. */
+  outside: 10_000,
+  /** How long a host may be without its agent (it restarts) before its member's last word is doubted. */
+  agentless: 20_000,
+  /** How long a host may be away before its member gets a successor elsewhere. */
+  replace: 600_000,
+  /** The high-water mark moves no oftener: each time is a write to Raft. */
+  highWater: 15_000,
+} as const
