@@ -55,9 +55,10 @@ export const memberSpec = (
   } = labels
   const restart = template.RestartPolicy ?? {}
   const container = template.ContainerSpec ?? {}
+  const hash = memberHash(head)
   return {
     Name: place.member,
-    Labels: { ...kept, [LABEL.cluster]: place.cluster, [LABEL.memberOf]: memberHash(head) },
+    Labels: { ...kept, [LABEL.cluster]: place.cluster, [LABEL.memberOf]: hash },
     Mode: { Replicated: { Replicas: place.running ? 1 : 0 } },
     TaskTemplate: {
       ...template,
@@ -65,6 +66,8 @@ export const memberSpec = (
         ...container,
         ...containerParts(container, parts),
         Hostname: container.Hostname || memberKey(place.member, stack),
+        // Says of a task from which state of the head it was made.
+        Labels: { ...container.Labels, [LABEL.memberOf]: hash },
         Mounts: [...(container.Mounts ?? []), ...memberMounts(place, recipe)],
         Secrets: [
           ...(container.Secrets ?? []),
@@ -101,7 +104,8 @@ export const memberSpec = (
         ],
       })),
     },
-    UpdateConfig: { Parallelism: 1, Order: 'stop-first', FailureAction: 'pause' },
+    // Whether it went well is the leader's to judge, not Swarm's.
+    UpdateConfig: { Parallelism: 1, Order: 'stop-first', FailureAction: 'continue', Monitor: 1e9 },
     EndpointSpec: { Mode: 'vip' },
   }
 }
