@@ -25,7 +25,7 @@ export interface Reading {
   /** Of those services. */
   tasks: readonly Task[]
   nodes: readonly Node[]
-  catalog: Pick<Catalog, 'hosts' | 'members'>
+  catalog: Catalog
 }
 
 /** What only time tells, and a leader has to remember. */
@@ -67,10 +67,7 @@ const verbsOf = ({ verbs }: Recipe): ReadonlySet<LeaderVerb> =>
     ...(verbs.writable === undefined ? [] : (['writable', 'readonly'] as const)),
   ])
 
-export const sightingsOf = (
-  catalog: Pick<Catalog, 'hosts' | 'members'>,
-  cluster: string,
-): Sighting[] =>
+export const sightingsOf = (catalog: Catalog, cluster: string): Sighting[] =>
   reportsOf(catalog, cluster).map((report) => {
     const state = catalog.hosts.get(report.host)?.state
     return {
@@ -88,8 +85,7 @@ const hostsOf = ({ head, nodes, catalog }: Reading, remembered: Remembered): Mem
     return {
       id,
       name: node.Description?.Hostname ?? id,
-      eligible:
-        allowed.has(id) && takesTasks(node) && catalog.hosts.get(id)?.state === 'alive',
+      eligible: allowed.has(id) && takesTasks(node) && catalog.hosts.get(id)?.state === 'alive',
       unheardFor: remembered.unheardFor(id),
       awayFor: remembered.awayFor(id),
     }

@@ -4,7 +4,13 @@
  * every action may be repeated.
  */
 import { type Clock, LABEL, Loop, MusterError, messageOf } from '../base/index.ts'
-import { type Catalog, type ClusterName, type HostId, headOf, type Ledger } from '../catalog/index.ts'
+import {
+  type Catalog,
+  type ClusterName,
+  type HostId,
+  headOf,
+  type Ledger,
+} from '../catalog/index.ts'
 import type { Engine, Node } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { type ActionContext, perform } from './actions.ts'
@@ -298,7 +304,10 @@ class ClusterLeader {
     })
   }
 
-  async #perform(actions: Decision extends never ? never : ActionContext['actions'], reading: Reading): Promise<void> {
+  async #perform(
+    actions: Decision extends never ? never : ActionContext['actions'],
+    reading: Reading,
+  ): Promise<void> {
     if (actions.length === 0) return
     const { engine, run, random } = this.#options
     const secrets = await ensureSecrets(engine, {

@@ -1,5 +1,6 @@
 import type { ComposeError, ModelPath, Stack } from '../compose/index.ts'
 import type { Engine } from '../engine/index.ts'
+import { RECIPES } from '../recipes/index.ts'
 import type { Problem } from './check.ts'
 import { type Current, readCurrent } from './current.ts'
 import { resolveDigests } from './digests.ts'
@@ -42,6 +43,7 @@ export const prepare = async (
     restartDelayMs: current.restartDelayMs,
     contents,
     tolerate: options.tolerate,
+    recipes: RECIPES,
   })
   if (problems.length > 0 || !('desired' in specs)) {
     return {
