@@ -185,6 +185,7 @@ export class Agent implements AsyncDisposable {
       log,
       metrics: this.metrics,
       signal: this.#life.signal,
+      takenPorts: async () => (await edge?.takenPorts()) ?? [],
       isReturning: (container) => vip?.isReturning(container) ?? true,
       prepareEdge: async ({ netns }) => {
         if (edge) await prepareEdge(netns)

@@ -49,6 +49,8 @@ export interface MemberOptions {
   prepareEdge: (edge: EdgeSight) => Promise<void>
   /** Members of clustered services that this host has data or a container of. */
   members?: () => ReadonlyMap<MemberId, MemberReport>
+  /** TCP ports of this host that its edge could not listen on. */
+  takenPorts: () => Promise<number[]>
   /** Whether a container that clients' own addresses are shown to can answer them. */
   isReturning: (container: string) => boolean
   /** Ends a start that waits for the engine. */
@@ -333,6 +335,7 @@ export class Member implements AsyncDisposable {
         this.#usage = {
           ...(await measure()),
           tasks: this.#containers.tasks,
+          taken: await this.#options.takenPorts(),
           uptime: Math.round(clock.now() - this.#startedAt),
           version: this.#options.version,
         }

@@ -46,6 +46,8 @@ export interface Usage {
   memory: { used: number; total: number }
   /** Swarm's containers that run there. */
   tasks: number
+  /** TCP ports that somebody else than the edge listens on, so that they cannot be published there. */
+  taken: number[]
   /** Milliseconds since the agent started. */
   uptime: number
   /** Version of Muster. */
@@ -128,6 +130,8 @@ export const decodeUsage: Decode<Usage> = object({
   cpu: amount,
   memory: object({ used: amount, total: amount }),
   tasks: integer(0),
+  // Agents of an older version do not tell.
+  taken: fallback(list(integer(1, 65_535), 65_535), []),
   uptime: amount,
   version: shortText,
 })

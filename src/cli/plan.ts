@@ -1,6 +1,8 @@
 import { connectEngine } from '../engine/index.ts'
 import { describe, planText } from '../stack/index.ts'
 import { parseFormat } from './output.ts'
+import { takenPorts } from './stack-agent.ts'
+import { edgePorts } from './stack-deploy.ts'
 import type { PlanOptions } from './stack.ts'
 import { planFromFiles } from './stack-files.ts'
 
@@ -11,8 +13,10 @@ export const plan = async (options: PlanOptions): Promise<void> => {
   const prepared = await planFromFiles(engine, options)
   if (prepared === undefined) return
   const { plan: planned } = prepared
+  const taken = await takenPorts(edgePorts(planned))
   if (format === 'table') {
     process.stdout.write(`${planText(planned, { verb: 'muster up' }).join('\n')}\n`)
+    for (const reason of taken) process.stdout.write(`  warning: ${reason}\n`)
     return
   }
   const { stack, from, to, unchanged, notes } = planned
@@ -21,6 +25,6 @@ export const plan = async (options: PlanOptions): Promise<void> => {
     ...describe(each, stack),
     restarts: each.kind === 'update-service' ? each.restarts : 0,
   }))
-  const answer = { stack, from: from ?? null, to, operations, unchanged, notes }
+  const answer = { stack, from: from ?? null, to, operations, unchanged, notes, taken }
   process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`)
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connectAgent } from '../agent/index.ts'
+import { type HostStatus, connectAgent } from '../agent/index.ts'
 import { MusterError, systemClock } from '../base/index.ts'
 import type { MemberReport, ReportId } from '../catalog/index.ts'
 import type { Task } from '../engine/index.ts'
@@ -102,6 +102,32 @@ export const unpublished = async (ports: readonly number[]): Promise<string[]> =
     return []
   }
 }
+
+/**
+ * Which of these ports the edges of which hosts cannot have, in words, by what their agents last said
+ * (at most some seconds ago). Empty if there is no agent to ask.
+ */
+export const takenPorts = async (ports: readonly number[]): Promise<string[]> => {
+  if (ports.length === 0) return []
+  try {
+    return takenWords((await connectAgent().status()).hosts, ports)
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    return []
+  }
+}
+
+/** `port 80 of host-2 is taken by another process` for each port and host. */
+export const takenWords = (
+  hosts: readonly Pick<HostStatus, 'name' | 'usage'>[],
+  ports: readonly number[],
+): string[] =>
+  [...new Set(ports)].flatMap((port) => {
+    const names = hosts.filter(({ usage }) => usage?.taken.includes(port)).map(({ name }) => name)
+    return names.length === 0
+      ? []
+      : [`port ${port} of ${names.join(', ')} is taken by another process`]
+  })
 
 const RUN_LIMIT_MS = 5000
 

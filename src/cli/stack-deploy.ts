@@ -12,7 +12,7 @@ import {
   type Prepared,
   type Revision,
 } from '../stack/index.ts'
-import { agentReadiness, runInTask, unpublished } from './stack-agent.ts'
+import { agentReadiness, runInTask, takenPorts, unpublished } from './stack-agent.ts'
 import { createView } from './stack-view.ts'
 
 /** Carries out a plan with a live view, says how it ended, and sets the exit status. */
@@ -57,14 +57,14 @@ export const runDeployment = async (
       },
     })
     view.end()
-    const blocked = result.outcome === 'serving' ? await unpublished(edgePorts(plan)) : []
+    const blocked = result.outcome === 'serving' ? await blockedPorts(edgePorts(plan)) : []
     const seconds = Math.round((systemClock.now() - started) / 1000)
     for (const line of summaryLines(plan, result, seconds)) {
       process.stdout.write(`${line}\n`)
     }
     if (blocked.length > 0) {
       throw new MusterError('DEPLOY_FAILED', `Everything runs, but ${blocked.join('; ')}.`, {
-        hint: 'Free the port on this host, or publish another one; muster status shows it too.',
+        hint: 'Free the port there, or publish another one; muster status shows it too.',
       })
     }
     if (result.outcome === 'failed' || result.outcome === 'interrupted') process.exitCode = 1
@@ -73,6 +73,12 @@ export const runDeployment = async (
     view.end()
     process.off('SIGINT', interrupt)
   }
+}
+
+/** This host's edge knows best what it cannot have; of the others, what their agents have said. */
+const blockedPorts = async (ports: readonly number[]): Promise<string[]> => {
+  const [here, everywhere] = await Promise.all([unpublished(ports), takenPorts(ports)])
+  return everywhere.length > 0 ? everywhere : here
 }
 
 /** How it ended, in words. The last line of a failure says what to do. */
@@ -139,7 +145,7 @@ const failureLines = (
 }
 
 /** TCP ports that the edges publish for the stack. */
-const edgePorts = (plan: Plan): number[] => {
+export const edgePorts = (plan: Plan): number[] => {
   const labels = plan.settled.services.map((each) => each.spec.Labels)
   return [
     ...labels.flatMap((each) => labelledPorts(each)).map((port) => port.published),

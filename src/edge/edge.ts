@@ -131,6 +131,17 @@ export class Edge implements AsyncDisposable {
     }
   }
 
+  /**
+   * TCP ports that another process listens on, so that nothing can be published there. What HAProxy
+   * has been told to listen on is its own, also before it says that it does.
+   */
+  async takenPorts(): Promise<number[]> {
+    if (this.#goal === null) return []
+    const told = new Set(this.#goal.config.listeners.map(({ port }) => port))
+    const own = told.union(this.#link.worker?.ports ?? new Set())
+    return [...(await this.#listening()).difference(own)].sort((a, b) => a - b)
+  }
+
   /** Resolves when nothing is under way. What failed, or waits for HAProxy, is tried again later. */
   async settled(): Promise<void> {
     await this.#routes.settled()
