@@ -45,6 +45,8 @@ export interface ManagerOptions {
   /** Asks a host's kernel whether it is there. */
   probe: (address: string) => Promise<ProbeResult | null>
   events: ManagerEvents
+  /** Something of the catalog has changed. */
+  onChange?: () => void
 }
 
 interface Session {
@@ -86,7 +88,10 @@ export class Manager implements Disposable {
 
   constructor(options: ManagerOptions) {
     this.#options = options
-    this.table = new CatalogTable(() => this.#followers.changed())
+    this.table = new CatalogTable(() => {
+      this.#followers.changed()
+      options.onChange?.()
+    })
     this.sources = new CatalogSources(this.table)
     this.#feed = new Feed({ origin: options.origin, table: this.table })
     this.#followers = new Followers({

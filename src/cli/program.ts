@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import * as agent from './agent.ts'
 import * as cluster from './cluster.ts'
+import * as clustered from './clustered.ts'
 import * as config from './config.ts'
 import * as demo from './demo.ts'
 import * as lab from './lab.ts'
@@ -28,6 +29,6 @@ First steps:
   muster up                      deploy compose.yaml of this folder
   muster demo                    see it all on one machine, on virtual hosts`,
     )
-  for (const group of [stack, agent, cluster, config, lab, demo]) group.register(program)
+  for (const group of [stack, clustered, agent, cluster, config, lab, demo]) group.register(program)
   return program
 }

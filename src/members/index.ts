@@ -1,3 +1,6 @@
 export * from './facts.ts'
 export * from './permit.ts'
 export * from './standing.ts'
+export * from './leader-loop.ts'
+export { readStoredLedgers, type StoredLedger, writeLedger } from './ledger-store.ts'
+export * from './first-ledger.ts'

@@ -162,6 +162,8 @@ export interface Recipe {
     remove?: (member: Peer) => string[]
     /** Run in a ready member after `member` has caught up. */
     settle?: (member: Peer) => string[]
+    /** A client for people, in a ready member, as its administrator; `statement` null: interactive. */
+    shell?: (statement: string | null) => string[]
   }
   /** Ports of the software: `any` ready member, or the `writer`. */
   ports: { port: number; to: 'any' | 'writer' }[]

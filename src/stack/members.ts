@@ -186,6 +186,9 @@ export const diagnoseCluster = (
     failures: 0,
     hopeless,
   })
+  if (ledger?.phase === 'held' && ledger.order?.epoch === ledger.epoch) {
+    return say(`${key} goes on with the data of ${ledger.order.from}.`, '', 'no')
+  }
   if (ledger?.phase === 'held') {
     return say(
       `${key} is held: ${ledger.held?.reason ?? 'nobody knows which copy is the newest'}.`,

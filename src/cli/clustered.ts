@@ -1,0 +1,31 @@
+import type { Command } from 'commander'
+
+/** Commands for clustered services. */
+export const register = (program: Command): void => {
+  program
+    .command('sql')
+    .description('a SQL shell in the member that takes the writes, as its administrator')
+    .argument('<service>', 'SERVICE, or SERVICE.N for one member')
+    .argument('[statement]', 'run this instead of a shell')
+    .action(async (service: string, statement: string | undefined) =>
+      (await import('./sql.ts')).sql(service, statement),
+    )
+  program
+    .command('recover')
+    .description('say whose copy of the data is the truth, when Muster cannot know it')
+    .argument('<service>')
+    .requiredOption('--from <member>', 'the member whose data are taken, like db-2')
+    .option('-y, --yes', 'do not ask')
+    .option('--timeout <duration>', 'how long to wait until it serves', '5m')
+    .option('-d, --detach', 'do not wait')
+    .action(async (service: string, options: RecoverOptions) =>
+      (await import('./recover.ts')).recover(service, options),
+    )
+}
+
+export interface RecoverOptions {
+  from: string
+  yes?: boolean
+  timeout: string
+  detach?: boolean
+}
