@@ -66,15 +66,15 @@ const simple = (facts: Facts): Decision => {
     return { kind: 'write', ledger: next, before: [], after: [], explain }
   }
   const known = (id: MemberId) => services.find((each) => each.member === id)
-  const actions: Action[] = [
-    ...ids.flatMap((id): Action[] => {
+  const actions = ids
+    .flatMap((id): Action[] => {
       const host = ledger.members[id]?.host ?? ''
       const service = known(id)
       if (service === undefined) return wanted ? [{ do: 'create', member: id, host }] : []
       if (!wanted) return [{ do: service.running ? 'stop' : 'remove', member: id }]
       return service.current || service.updating ? [] : [{ do: 'update', member: id }]
-    }),
-  ].slice(0, 1)
+    })
+    .slice(0, 1)
   return actions.length > 0 ? { kind: 'act', actions, explain } : { kind: 'wait', explain }
 }
 

@@ -1,0 +1,178 @@
+import { LABEL, Loop, MusterError, messageOf } from '../base/index.ts'
+import { type ClusterName, headOf } from '../catalog/index.ts'
+import type { Recipe } from '../recipes/index.ts'
+import { perform } from './actions.ts'
+import type { Action, Decision } from './facts.ts'
+import { gather, type Reading } from './gather.ts'
+import type { HostMemory } from './host-memory.ts'
+import type { LeaderOptions } from './leader-options.ts'
+import { readStoredLedgers, type StoredLedger, writeLedger } from './ledger-store.ts'
+import { ensureSecrets } from './secrets.ts'
+
+/** How often a cluster is looked at though nothing seems to happen: time itself decides some things. */
+const BUSY_MS = 1000
+const IDLE_MS = 5000
+/** Longest pause after something that did not work. */
+const FAILED_MS = 2000
+/** Decisions in one pass; more is a circle. */
+const MOST_DECISIONS = 20
+
+/** One clustered service. */
+export class ClusterLeader {
+  readonly #name: ClusterName
+  readonly #options: LeaderOptions
+  readonly #hosts: HostMemory
+  readonly #loop: Loop
+  #primaryAt: number
+  #explained = ''
+
+  // oxlint-disable-next-line max-params -- what it is about, and what all of them share
+  constructor(name: ClusterName, options: LeaderOptions, hosts: HostMemory) {
+    this.#name = name
+    this.#options = options
+    this.#hosts = hosts
+    this.#primaryAt = options.clock.now()
+    this.#loop = new Loop({
+      clock: options.clock,
+      run: () => this.#pass(),
+      backoff: (failures) => Math.min(FAILED_MS, 100 * 2 ** failures),
+      onError: (error) => options.onProblem(`${name}: ${messageOf(error)}`),
+    })
+    this.#loop.wake()
+  }
+
+  wake(): void {
+    this.#loop.nudge()
+  }
+
+  settled(): Promise<void> {
+    return this.#loop.settled()
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  async #pass(): Promise<void> {
+    const { decide, clock, engine } = this.#options
+    for (let round = 0; round < MOST_DECISIONS; round++) {
+      const seen = await this.#look()
+      if (seen === 'again') continue
+      if (seen === null) {
+        this.#loop.wakeIn(IDLE_MS)
+        return
+      }
+      const { reading, stored } = seen
+      const facts = gather(reading, {
+        now: this.#options.wallClock(),
+        unheardFor: (host) => this.#hosts.unheardFor(host),
+        awayFor: (host) => this.#hosts.awayFor(host),
+        quietFor: clock.now() - this.#primaryAt,
+      })
+      const decision = decide(facts)
+      this.#explain(decision)
+      if (decision.kind === 'wait') {
+        const calm = reading.ledger.phase === 'formed' && facts.wanted !== null
+        this.#loop.wakeIn(calm ? IDLE_MS : BUSY_MS)
+        return
+      }
+      if (decision.kind === 'act') {
+        await this.#perform(decision.actions, reading)
+        this.#loop.wakeIn(BUSY_MS)
+        return
+      }
+      await this.#perform(decision.before, reading)
+      // Somebody else was faster: what they wrote is looked at next.
+      if (!(await writeLedger(engine, decision.ledger, stored))) continue
+      await this.#perform(decision.after, { ...reading, ledger: decision.ledger })
+    }
+    this.#loop.wakeIn(BUSY_MS)
+  }
+
+  /** Everything that is known now. Null: nothing to decide about. `again`: a ledger has been begun. */
+  async #look(): Promise<{ reading: Reading; stored: StoredLedger } | 'again' | null> {
+    const { engine, catalog: newest, clock, firstLedger } = this.#options
+    const name = this.#name
+    const [heads, services, { ledgers }, nodes] = await Promise.all([
+      engine.listServices({ name: [name] }),
+      engine.listServices({ label: [`${LABEL.cluster}=${name}`] }),
+      readStoredLedgers(engine),
+      engine.listNodes(),
+    ])
+    const catalog = newest()
+    if (catalog === undefined) return null
+    this.#hosts.update(catalog, nodes)
+    // The engine's filter takes prefixes too.
+    const service = heads.find((each) => each.Spec.Name === name)
+    const head = service === undefined ? null : headOf(service.Spec)
+    const stored = ledgers.get(name)
+    if (stored === undefined) {
+      const held = service?.Spec.Labels?.[LABEL.after] !== undefined
+      if (head === null || held || head.members === 0) return null
+      this.#recipe(head.choice.name)
+      await writeLedger(engine, firstLedger(name, head.choice.name), undefined)
+      return 'again'
+    }
+    const { ledger } = stored
+    if (head === null && services.length === 0) return null
+    if (head !== null && head.choice.name !== ledger.recipe) {
+      throw new MusterError(
+        'STACK_REFUSED',
+        `its data are of the recipe ${ledger.recipe}, its file says ${head.choice.name}`,
+        { hint: 'Give the service another name, or remove its data (muster down --volumes).' },
+      )
+    }
+    const recipe = this.#recipe(ledger.recipe)
+    const tasks =
+      services.length === 0
+        ? []
+        : await engine.listTasks({ service: services.map((each) => each.ID) })
+    const reading: Reading = {
+      ledger,
+      recipe,
+      head: service === undefined || head === null ? null : { service, head },
+      services,
+      tasks,
+      nodes,
+      catalog,
+    }
+    if (hasPrimary(reading, name)) this.#primaryAt = clock.now()
+    return { reading, stored }
+  }
+
+  #recipe(name: string): Recipe {
+    const recipe = this.#options.recipes.find((each) => each.name === name)
+    if (recipe !== undefined) return recipe
+    throw new MusterError('NOT_FOUND', `this agent has no recipe ${name}`, {
+      hint: 'Its version of Muster is probably older: restart the agents with the newest.',
+    })
+  }
+
+  async #perform(actions: readonly Action[], reading: Reading): Promise<void> {
+    if (actions.length === 0) return
+    const { engine, run, random } = this.#options
+    const secrets = await ensureSecrets(engine, {
+      cluster: this.#name,
+      recipe: reading.recipe,
+      random,
+    })
+    await perform({ engine, run, reading, secrets, actions })
+  }
+
+  #explain({ explain }: Decision): void {
+    const text = explain.join('\n')
+    if (text === this.#explained) return
+    this.#explained = text
+    this.#options.onDecision(this.#name, explain)
+  }
+}
+
+/** A member is heard to be in the primary component. */
+const hasPrimary = ({ catalog: { members, hosts } }: Reading, cluster: ClusterName): boolean =>
+  [...members.values()].some(
+    (each) =>
+      each.cluster === cluster &&
+      hosts.get(each.host)?.state === 'alive' &&
+      each.status !== null &&
+      each.status.role !== 'outside',
+  )
