@@ -37,6 +37,8 @@ export const LABEL = {
   restartDelay: 'muster.restart.delay',
   /** Container: commands that run in it once it has started. JSON, `StartHook[]` of src/catalog. */
   postStart: 'muster.post_start',
+  /** Container: reads the data of the member it names, and ends. */
+  helper: 'muster.helper',
   /** Container: this is the edge of a host. Value is a hash of how it was made. */
   edge: 'muster.edge',
 } as const

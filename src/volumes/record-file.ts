@@ -24,6 +24,7 @@ const schema = z.object({
         kind: z.enum(['form', 'first', 'join', 'rejoin']),
       })
       .nullable(),
+    passed: z.string().nullable().default(null),
     clean: z.boolean(),
     recipe: z.string().nullable(),
     image: z.string().nullable(),

@@ -32,6 +32,8 @@ export interface Marker {
   /** Identity of the ledger whose cluster the data are a good part of; null before they joined. */
   joined: string | null
   claim: Claim | null
+  /** Docker's id of the mount that was let through, until its process has been seen to end. */
+  passed: string | null
   /** The last process ended in an orderly way. */
   clean: boolean
   recipe: string | null
@@ -56,6 +58,7 @@ export const BLANK_MARKER: Marker = {
   founded: 0,
   joined: null,
   claim: null,
+  passed: null,
   clean: false,
   recipe: null,
   image: null,

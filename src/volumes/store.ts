@@ -19,6 +19,8 @@ export interface VolumeStoreOptions {
 
 /** Prefix of folders whose data are being deleted. No name of a volume begins with a dot. */
 const TRASH = '.trash-'
+/** Beside `data`: what was in it before. */
+const ASIDE = 'aside'
 
 /** The volumes of this host: their records in memory, as they are on disk. */
 export class VolumeStore {
@@ -57,6 +59,11 @@ export class VolumeStore {
     const broken = this.#broken.get(name)
     if (broken !== undefined) throw new MusterError('HOST_SETUP', broken)
     return this.#records.get(name)
+  }
+
+  /** Why a volume cannot be used, in a sentence; null if it can, or is not there. */
+  problem(name: string): string | null {
+    return this.#broken.get(name) ?? null
   }
 
   /** Where its files are. Absolute. */
@@ -105,6 +112,27 @@ export class VolumeStore {
     return this.#inTurn(name, async () => {
       const record = this.#known(name)
       return this.#write({ ...record, marker: { ...record.marker, ...marker } })
+    })
+  }
+
+  /**
+   * Moves the data out of the way, to be had back by hand until `dropAside`; the folder is empty then.
+   * What was set aside before goes.
+   */
+  setAside(name: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      const record = this.#known(name)
+      const home = join(this.#options.folder, name)
+      await rm(join(home, ASIDE), { recursive: true, force: true })
+      await rename(this.path(record), join(home, ASIDE))
+      await this.#prepare(record)
+      await syncFolder(home)
+    })
+  }
+
+  dropAside(name: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      await rm(join(this.#options.folder, name, ASIDE), { recursive: true, force: true })
     })
   }
 

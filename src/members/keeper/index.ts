@@ -1,0 +1,3 @@
+export * from './keeper.ts'
+export * from './permission.ts'
+export { type KeeperEvent } from './member-keeper.ts'

@@ -1,0 +1,57 @@
+/** What a recipe is told when it renders the files of a member that starts. Pure. */
+import {
+  type Catalog,
+  type Cluster,
+  type MemberId,
+  type NetworkId,
+  isHeard,
+  memberReport,
+} from '../../catalog/index.ts'
+import type { Peer, Situation, Start } from '../../recipes/index.ts'
+import { memberKey } from '../member-spec.ts'
+
+/** The network on which the members of a cluster meet: the first of those that they have in common. */
+export const meetingNetwork = (catalog: Catalog, self: MemberId): NetworkId | null =>
+  serviceNamed(catalog, self)?.networks[0] ?? null
+
+const serviceNamed = (catalog: Catalog, name: string) =>
+  [...catalog.services.values()].find((service) => service.name === name)
+
+export const situationOf = (
+  catalog: Catalog,
+  { ledger, head }: Cluster,
+  place: { self: MemberId; network: NetworkId; subnet: string; start: Start },
+): Situation => {
+  const { self, network, subnet, start } = place
+  const stack = serviceNamed(catalog, self)?.stack ?? undefined
+  const peers = Object.entries(ledger.members)
+    .filter(([id]) => id !== self)
+    .map(([id, { host }]): Peer => {
+      const report = memberReport(catalog, { host, id })
+      const heard = report !== undefined && isHeard(catalog, report)
+      return {
+        id,
+        name: memberKey(id, stack),
+        address: (heard && report.addresses[network]) || null,
+        ready: heard && report.ready,
+      }
+    })
+  const ready = peers.filter((peer) => peer.ready).map(({ id }) => id)
+  return {
+    cluster: ledger.cluster,
+    uid: ledger.uid,
+    epoch: ledger.epoch,
+    self,
+    name: memberKey(self, stack),
+    subnet,
+    peers,
+    // To give state is work: the member that takes the writes does it last.
+    donors: [
+      ...ready.filter((id) => id !== ledger.writer),
+      ...ready.filter((id) => id === ledger.writer),
+    ],
+    writer: ledger.writer,
+    options: head?.choice.options ?? {},
+    start,
+  }
+}
