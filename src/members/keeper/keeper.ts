@@ -12,13 +12,14 @@ import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { removeHelpers } from './helper.ts'
 import { type KeeperEngine, type KeeperEvent, MemberKeeper } from './member-keeper.ts'
 import { type Occupant, SERVICE_NAME, occupantOf } from './occupants.ts'
-import type { Permit } from './permission.ts'
+import type { Permit, Stand } from './permission.ts'
 
 export interface KeeperOptions {
   engine: KeeperEngine & Pick<Engine, 'events' | 'listContainers'>
   store: VolumeStore
   recipe: (name: string) => Recipe | undefined
   permit: Permit
+  stand: Stand
   clock: Clock
   /** Where a container is, on each overlay network. */
   addresses: (container: string) => Record<NetworkId, string>

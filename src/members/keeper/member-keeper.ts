@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { type Clock, Loop, MusterError, messageOf, pauseOrChange } from '../../base/index.ts'
 import {
   type Catalog,
@@ -18,15 +19,14 @@ import { runVolume } from '../member-spec.ts'
 import type { HelperEngine } from './helper.ts'
 import { lookAt } from './look.ts'
 import { type Occupant, occupantsOf } from './occupants.ts'
-import type { Permit } from './permission.ts'
+import { type Permit, type Stand, viewOf } from './permission.ts'
 import { type Readiness, answered, isReady, notReady } from './readiness.ts'
 import { type Look, reportOf } from './report.ts'
 import { writeFiles } from './run-folder.ts'
 import { SessionWatch } from './session.ts'
 import { meetingNetwork, situationOf } from './situation.ts'
 
-export type KeeperEngine = HelperEngine &
-  Pick<Engine, 'exec' | 'inspectNetwork' | 'stopContainer'>
+export type KeeperEngine = HelperEngine & Pick<Engine, 'exec' | 'inspectNetwork' | 'stopContainer'>
 
 /** What all members of a host have in common. */
 export interface KeeperContext {
@@ -34,6 +34,7 @@ export interface KeeperContext {
   store: VolumeStore
   recipe: (name: string) => Recipe | undefined
   permit: Permit
+  stand: Stand
   clock: Clock
   /** This host; null while it is in no swarm. */
   host: () => HostId | null
@@ -50,7 +51,8 @@ export type KeeperEvent =
   | { type: 'passed'; member: string; start: Start['kind']; epoch: number; waitedMs: number }
   | { type: 'refused'; member: string; reason: string; waitedMs: number }
   | { type: 'founded'; member: string; epoch: number }
-  | { type: 'stuck'; member: string; reason: string }
+  | { type: 'promoted'; member: string; epoch: number }
+  | { type: 'stopped'; member: string; reason: string }
   | { type: 'problem'; member: string; reason: string }
 
 /** Docker waits two minutes. What is not decided by then is asked again by Swarm. */
@@ -63,7 +65,8 @@ const GATE_POLL_MS = 1000
 const POSITION_MS = 5000
 /** Answers missing in a row before the last status is no observation any more. */
 const SILENT_ANSWERS = 3
-const STOP_STUCK_S = 60
+const STOP_LIMIT_S = 60
+const VERB_LIMIT_MS = 20_000
 
 /** One member with a folder on this host, or which is to have one. */
 export class MemberKeeper implements AsyncDisposable {
@@ -78,6 +81,8 @@ export class MemberKeeper implements AsyncDisposable {
   #process: ProcessState = 'rest'
   #gate: AbortController | null = null
   #container: string | null = null
+  /** The container that has been asked to end. */
+  #stopping: string | null = null
   #look: Look | null = null
   /** Identity of the ledger that the data were compared with. */
   #looked: string | null = null
@@ -253,13 +258,59 @@ export class MemberKeeper implements AsyncDisposable {
     const record = this.#record()
     const recipe = this.#recipe()
     const cluster = this.#cluster()
-    if (this.#process === 'running') this.#beginSession()
-    else if (record && recipe) {
+    if (this.#process === 'running') {
+      this.#beginSession()
+      await this.#stand()
+    } else if (record && recipe) {
       // While the stack is down nobody waits for the position, unless the leader asks.
       const deep = cluster !== null && (cluster.head !== null || isRecovering(cluster))
       await this.#examine(record, recipe, { deep, image: null })
     }
     this.#publish()
+  }
+
+  /** What becomes of the process that runs. */
+  async #stand(): Promise<void> {
+    const { engine, stand, catalog, onEvent } = this.#context
+    const recipe = this.#recipe()
+    const known = catalog()
+    const own = this.#publish()
+    const container = this.#container
+    if (!recipe || !known || !own || container === null) return
+    const standing = stand(viewOf(known, own, recipe.topology))
+    if (standing.kind === 'stay') return
+    if (standing.kind === 'stop') {
+      onEvent({ type: 'stopped', member: this.id, reason: standing.reason })
+      return this.#stop(container)
+    }
+    const command = recipe.verbs.promote?.()
+    if (!command) return
+    onEvent({ type: 'promoted', member: this.id, epoch: own.epoch })
+    const { exited, stdin, stdout, stderr } = await engine.exec(container, { command })
+    stdout.resume()
+    let words = ''
+    stderr.setEncoding('utf8').on('data', (text: string) => (words += text.slice(0, 500)))
+    const late = this.#context.clock.sleep(VERB_LIMIT_MS, this.#life.signal).then(() => null)
+    const exit = await Promise.race([exited, late])
+    stdin.destroy()
+    if (exit !== 0) {
+      throw new MusterError(
+        'ENGINE_REFUSED',
+        `${this.id} did not become the first: ${words.trim()}`,
+      )
+    }
+  }
+
+  /** Asks the process to end; Swarm starts another, which comes to the gate. */
+  #stop(container: string): void {
+    if (this.#stopping === container) return
+    this.#stopping = container
+    this.#context.engine
+      .stopContainer(container, { timeoutSeconds: STOP_LIMIT_S })
+      .catch((error: unknown) => {
+        this.#stopping = null
+        this.#trouble(messageOf(error))
+      })
   }
 
   /** Promises, for good, to act on no older epoch than the one that is known. */
@@ -336,39 +387,45 @@ export class MemberKeeper implements AsyncDisposable {
     const fresh = this.#record()
     if (!own || !cluster || !catalog || !fresh) return wait('its cluster has just changed')
     if (cluster.ledger.epoch !== fresh.marker.epoch) {
-      return wait(`the ledger at hand is of epoch ${cluster.ledger.epoch}, not ${fresh.marker.epoch}`)
+      return wait(
+        `the ledger at hand is of epoch ${cluster.ledger.epoch}, not ${fresh.marker.epoch}`,
+      )
     }
     signal.throwIfAborted()
-    const permission = permit({ cluster, own, catalog, topology: recipe.topology })
-    if (permission.kind !== 'start') return permission
+    const permission = permit(viewOf(catalog, own, recipe.topology))
+    if (permission.kind === 'wait' || permission.kind === 'refuse') return permission
+    if (permission.kind === 'reset') {
+      await this.#reset()
+      return wait(permission.reason)
+    }
     this.#process = 'running'
     try {
       const situation = situationOf(catalog, cluster, {
         self: this.id,
         network,
         subnet,
-        start: permission.start,
+        start: permission,
       })
-      await this.#pass(situation, { cluster, recipe, mountId, asker })
+      await this.#pass(situation, { record: fresh, cluster, recipe, mountId, asker })
     } catch (error) {
       this.#process = 'gate'
       throw error
     }
-    return { kind: 'passed', start: permission.start.kind, epoch: cluster.ledger.epoch }
+    return { kind: 'passed', start: permission.kind, epoch: cluster.ledger.epoch }
   }
 
   /** Makes everything ready for the process, and writes down what it was let in for. */
   async #pass(situation: Situation, pass: Pass): Promise<void> {
     const { store } = this.#context
-    const { cluster, recipe, mountId, asker } = pass
+    const { record, cluster, recipe, mountId, asker } = pass
     const { start } = situation
     const name = this.id
     const files = recipe.render(situation)
     const startsEmpty = start.kind === 'form' || (start.kind === 'join' && start.position === null)
     if (startsEmpty) {
-      await store.setAside(name)
-      // A grant to form is for this very folder; what joins instead of old data is another copy.
-      if (start.kind === 'join') await store.renew(name)
+      // What a start that was cut off has left is in the way.
+      const left = await readdir(store.path(record))
+      if (left.length > 0) await store.setAside(name)
     }
     const { uid: ledger, epoch } = cluster.ledger
     const claim: Claim = { ledger, epoch, kind: start.kind }
@@ -384,6 +441,16 @@ export class MemberKeeper implements AsyncDisposable {
     this.#look = null
     this.#problem = null
     this.#publish()
+  }
+
+  /** Takes the data out of the way: the folder is another one from then on, and empty. */
+  async #reset(): Promise<void> {
+    const { store } = this.#context
+    await store.setAside(this.id)
+    await store.renew(this.id)
+    this.#look = null
+    // Asked again at once, with the new identity.
+    this.#announce()
   }
 
   /** The process is no more. */
@@ -442,18 +509,16 @@ export class MemberKeeper implements AsyncDisposable {
     { askedAt, recipe }: { askedAt: number; recipe: Recipe },
   ): Promise<void> {
     if (container !== this.#container || this.#session === null) return
-    const { clock, engine, onEvent } = this.#context
+    const { clock, onEvent } = this.#context
     const { everyMs } = recipe.session
     this.#readiness = answered(this.#readiness, answer, { askedAt, everyMs })
     this.#silent = answer === null ? this.#silent + 1 : 0
     if (answer !== null || this.#silent >= SILENT_ANSWERS) this.#answer = answer
     if (answer) await this.#remember(answer)
     const stuck = answer?.stuck ?? null
-    if (stuck !== null && this.#problem !== stuck) {
-      onEvent({ type: 'stuck', member: this.id, reason: stuck })
-      void engine
-        .stopContainer(container, { timeoutSeconds: STOP_STUCK_S })
-        .catch((error: unknown) => this.#trouble(messageOf(error)))
+    if (stuck !== null && this.#stopping !== container) {
+      onEvent({ type: 'stopped', member: this.id, reason: stuck })
+      this.#stop(container)
     }
     this.#problem = stuck ?? answer?.doing ?? null
     const newest = answer?.position ?? null
@@ -534,6 +599,7 @@ type Outcome =
   | { kind: 'wait' | 'refuse'; reason: string }
 
 interface Pass {
+  record: VolumeRecord
   cluster: Cluster
   recipe: Recipe
   mountId: string

@@ -1,18 +1,23 @@
-/** The question that is put at the gate. The answer is a pure function of what is known. */
-import type { Catalog, Cluster, MemberReport } from '../../catalog/index.ts'
-import type { Start, Topology } from '../../recipes/index.ts'
+/** The questions that are put to pure functions: at the gate, and about what runs. */
+import { type Catalog, type MemberReport, reportsOf } from '../../catalog/index.ts'
+import type { Topology } from '../../recipes/index.ts'
+import type { Permission, Sighting, Standing, View } from '../facts.ts'
 
-export type Permission =
-  | { kind: 'start'; start: Start }
-  | { kind: 'wait'; reason: string }
-  | { kind: 'refuse'; reason: string }
+export type Permit = (view: View) => Permission
+export type Stand = (view: View) => Standing
 
-export interface PermitFacts {
-  cluster: Cluster
-  /** This member, as its own agent sees it. */
-  own: MemberReport
-  catalog: Catalog
-  topology: Topology
+/** What this host knows when it decides about a member of its own. */
+export const viewOf = (catalog: Catalog, own: MemberReport, topology: Topology): View => ({
+  ledger: catalog.clusters.get(own.cluster)?.ledger ?? null,
+  topology,
+  own,
+  others: reportsOf(catalog, own.cluster)
+    .filter(({ id, host }) => id !== own.id || host !== own.host)
+    .map((report) => ({ report, sight: sightOf(catalog, report.host) })),
+})
+
+const sightOf = (catalog: Catalog, host: string): Sighting['sight'] => {
+  const state = catalog.hosts.get(host)?.state
+  if (state === 'alive') return 'heard'
+  return state === 'agentless' ? 'agentless' : 'silent'
 }
-
-export type Permit = (facts: PermitFacts) => Permission

@@ -4,10 +4,7 @@ import { MusterError } from '../../base/index.ts'
 import type { RenderedFile } from '../../recipes/index.ts'
 
 /** Makes a folder hold exactly these files. What reads one meanwhile sees the old or the new, whole. */
-export const writeFiles = async (
-  folder: string,
-  files: readonly RenderedFile[],
-): Promise<void> => {
+export const writeFiles = async (folder: string, files: readonly RenderedFile[]): Promise<void> => {
   await mkdir(folder, { recursive: true, mode: 0o755 })
   const paths = new Set<string>()
   for (const { path, content, mode = 0o644 } of files) {

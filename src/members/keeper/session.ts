@@ -121,7 +121,9 @@ class Lines {
   /** Whole lines, up to the mark if it has come. */
   text(mark: string): string {
     const end = this.#text.indexOf(`${mark}\n`)
-    return end >= 0 ? this.#text.slice(0, end) : this.#text.slice(0, this.#text.lastIndexOf('\n') + 1)
+    return end >= 0
+      ? this.#text.slice(0, end)
+      : this.#text.slice(0, this.#text.lastIndexOf('\n') + 1)
   }
 
   /** True once the mark has come; false when the time is up, or there will be no more. */
