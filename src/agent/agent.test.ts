@@ -40,6 +40,7 @@ const startAgent = async (host: string): Promise<Agent> => {
     edge: null,
     vip: null,
     volumes: null,
+    recipes: [],
     socket: join(folder, `${host}.sock`),
     port: PORT,
     listen: `127.0.0.${at}`,

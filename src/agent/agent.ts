@@ -3,10 +3,14 @@ import { type Clock, MusterError, messageOf, pause } from '../base/index.ts'
 import { type Catalog, TUNABLES, emptyCatalog } from '../catalog/index.ts'
 import { EDGE_NETNS_COMMANDS, EDGE_NETNS_SCRIPT, type Edge } from '../edge/index.ts'
 import type { Engine } from '../engine/index.ts'
+import { permit, standing } from '../members/index.ts'
+import { Keeper } from '../members/keeper/index.ts'
+import type { Recipe } from '../recipes/index.ts'
 import { type VipProgrammer, hostNamespaces } from '../vip/index.ts'
 import { Api } from './api.ts'
 import { readCertificates } from './certificates.ts'
 import type { HostVolumes } from './host-volumes.ts'
+import { onKeeperEvent } from './keeper-events.ts'
 import type { Log } from './log.ts'
 import { Member } from './member.ts'
 import { type Membership, standingOf } from './membership.ts'
@@ -21,6 +25,8 @@ export interface AgentOptions {
   vip: VipProgrammer | null
   /** This host's volumes; null in tests of the rest. */
   volumes: HostVolumes | null
+  /** Clustered software that members can be made of. */
+  recipes: readonly Recipe[]
   /** Path of the unix socket of the API. */
   socket: string
   /** Port that agents listen on, everywhere. */
@@ -44,6 +50,7 @@ export class Agent implements AsyncDisposable {
   readonly #startedAt: number
   readonly #subscribers = new Set<(catalog: Catalog) => void>()
   readonly #api: Api
+  readonly #keeper: Keeper | undefined
   #metricsServer: Server | undefined
   #member: Member | undefined
   #waitingFor: string | null = 'Docker'
@@ -53,6 +60,21 @@ export class Agent implements AsyncDisposable {
     this.#options = options
     this.#startedAt = options.clock.now()
     this.metrics = createMetrics(() => readings(this.#member))
+    const { engine, volumes, recipes, clock, log } = options
+    this.#keeper =
+      volumes === null
+        ? undefined
+        : new Keeper({
+            engine,
+            store: volumes.store,
+            recipe: (name) => recipes.find((recipe) => recipe.name === name),
+            permit,
+            stand: standing,
+            clock,
+            addresses: (container) => this.#member?.addressesOf(container) ?? {},
+            onChange: () => this.#member?.membersChanged(),
+            onEvent: (event) => onKeeperEvent(event, log, this.metrics),
+          })
     this.#api = new Api({
       socket: options.socket,
       registry: this.metrics.registry,
@@ -91,7 +113,13 @@ export class Agent implements AsyncDisposable {
   /** Resolves once the API answers; the work goes on until the agent is disposed of. */
   async start(): Promise<void> {
     const { volumes, log } = this.#options
-    await volumes?.start({ gate: async () => undefined, log, metrics: this.metrics })
+    await volumes?.start({
+      gate: async (...mount) => this.#keeper?.gate(...mount),
+      onUnmounted: (...mount) => this.#keeper?.unmounted(...mount),
+      log,
+      metrics: this.metrics,
+    })
+    this.#keeper?.start()
     await this.#api.start()
     await this.#startMetrics()
     this.#running = this.#run(this.#life.signal)
@@ -104,6 +132,7 @@ export class Agent implements AsyncDisposable {
     await this.#options.edge?.stop()
     await this.#options.vip?.stop()
     await this.#options.volumes?.[Symbol.asyncDispose]()
+    await this.#keeper?.[Symbol.asyncDispose]()
     this.#metricsServer?.close()
     this.#metricsServer?.closeAllConnections()
     await this.#api[Symbol.asyncDispose]()
@@ -173,6 +202,8 @@ export class Agent implements AsyncDisposable {
   async #standUp(membership: Membership): Promise<void> {
     const { engine, port, listen, version, hooksFolder, clock, log, edge, vip } = this.#options
     const certificates = await readCertificates(membership.certificates)
+    const keeper = this.#keeper
+    keeper?.setHost(membership.host)
     const member = new Member({
       engine,
       membership,
@@ -187,12 +218,18 @@ export class Agent implements AsyncDisposable {
       signal: this.#life.signal,
       takenPorts: async () => (await edge?.takenPorts()) ?? [],
       isReturning: (container) => vip?.isReturning(container) ?? true,
+      ...(keeper && {
+        members: () => keeper.reports,
+        membersSettled: keeper.settled,
+        memberReady: (...container) => keeper.ready(...container),
+      }),
       prepareEdge: async ({ netns }) => {
         if (edge) await prepareEdge(netns)
       },
       onApply: (catalog, containers) => {
         edge?.apply(catalog, membership.host)
         vip?.apply(catalog, containers)
+        keeper?.apply(catalog)
         for (const tell of this.#subscribers) tell(catalog)
       },
     })
@@ -203,6 +240,9 @@ export class Agent implements AsyncDisposable {
       throw error
     }
     this.#member = member
+    // What has changed while it began to work.
+    keeper?.refresh()
+    member.membersChanged()
     this.#waitingFor = null
     log.info({ host: membership.host, address: membership.address }, 'at work')
   }
@@ -210,6 +250,7 @@ export class Agent implements AsyncDisposable {
   async #standDown(): Promise<void> {
     const member = this.#member
     this.#member = undefined
+    this.#keeper?.setHost(null)
     if (!member) return
     await member[Symbol.asyncDispose]()
     this.#options.log.info({ host: member.host }, 'stood down')

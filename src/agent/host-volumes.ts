@@ -4,6 +4,7 @@ import {
   ANCHOR,
   type Gate,
   PluginServer,
+  type VolumeRecord,
   VolumeStore,
   dropAnchor,
   makeAnchor,
@@ -21,6 +22,13 @@ export interface HostVolumesOptions {
   socket: string
 }
 
+interface VolumeServing {
+  gate: Gate
+  onUnmounted: (volume: VolumeRecord, mountId: string) => void
+  log: Log
+  metrics: Metrics
+}
+
 /** The volumes of a host, and the driver that Docker has them from. */
 export class HostVolumes implements AsyncDisposable {
   readonly store: VolumeStore
@@ -36,7 +44,7 @@ export class HostVolumes implements AsyncDisposable {
   }
 
   /** Serves the driver. An engine that starts waits for it: nothing else may be waited for before. */
-  async start({ gate, log, metrics }: { gate: Gate; log: Log; metrics: Metrics }): Promise<void> {
+  async start({ gate, onUnmounted, log, metrics }: VolumeServing): Promise<void> {
     await this.store.load()
     await makeAnchor(this.store)
     this.#server = new PluginServer({
@@ -44,6 +52,7 @@ export class HostVolumes implements AsyncDisposable {
       operations: volumeDriver({
         store: this.store,
         gate,
+        onUnmounted,
         mayRemove: ({ name }) => this.#givenUp.has(name),
       }),
       onError: ({ operation, volume, error }) => {

@@ -13,6 +13,8 @@ export interface LocalContainer {
   netns: string
   /** Overlay networks that it is on, sorted, without Swarm's ingress. */
   networks: NetworkId[]
+  /** Full Swarm name of its service; empty if it is no task. */
+  serviceName: string
   /** What others may send it; null if it is no task of a service, or does not run (yet). */
   endpoint: Endpoint | null
   /** How long Docker lets it take to stop after SIGTERM, milliseconds. */
@@ -55,6 +57,7 @@ export const localContainer = (
     pid: state?.Pid ?? 0,
     netns: settings.SandboxKey,
     networks,
+    serviceName: labels[TASK_LABELS.serviceName] ?? '',
     endpoint: endpointOf(inspected, host, addresses),
     stopLimit: (config?.StopTimeout ?? STOP_LIMIT_S) * 1000,
     stopSignal: config?.StopSignal || 'SIGTERM',

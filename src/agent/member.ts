@@ -7,6 +7,7 @@ import {
   type HostId,
   type MemberId,
   type MemberReport,
+  type NetworkId,
   type Refusal,
   TUNABLES,
   type Usage,
@@ -24,6 +25,7 @@ import type { LocalContainer } from './local-container.ts'
 import type { Log } from './log.ts'
 import type { ManagerEvents } from './manager.ts'
 import { ManagerRole } from './manager-role.ts'
+import { withMembers } from './member-endpoints.ts'
 import type { Membership } from './membership.ts'
 import type { Metrics } from './metrics.ts'
 import { ReturnGate } from './return-gate.ts'
@@ -49,6 +51,10 @@ export interface MemberOptions {
   prepareEdge: (edge: EdgeSight) => Promise<void>
   /** Members of clustered services that this host has data or a container of. */
   members?: () => ReadonlyMap<MemberId, MemberReport>
+  /** Resolves once `members` is the truth. */
+  membersSettled?: Promise<void>
+  /** Whether a container of a service takes traffic as a member; null if it is no member. */
+  memberReady?: (container: string, service: string) => boolean | null
   /** TCP ports of this host that its edge could not listen on. */
   takenPorts: () => Promise<number[]>
   /** Whether a container that clients' own addresses are shown to can answer them. */
@@ -167,7 +173,7 @@ export class Member implements AsyncDisposable {
       if (signal.aborted) resolve(undefined)
       signal.addEventListener('abort', resolve, { once: true })
     })
-    await Promise.race([this.#containers.ready, ended])
+    await Promise.race([Promise.all([this.#containers.ready, this.#options.membersSettled]), ended])
     if (!signal.aborted) await this.#connect()
   }
 
@@ -243,9 +249,22 @@ export class Member implements AsyncDisposable {
   get #own() {
     const { host, name, address } = this.#membership
     const { leaving, engineDown, edge } = this.#containers.state
-    const endpoints = this.#gate.view(this.#containers.state.endpoints)
+    const { memberReady } = this.#options
+    const endpoints = withMembers(
+      this.#gate.view(this.#containers.state.endpoints),
+      ({ container }) =>
+        memberReady?.(
+          container,
+          this.#containers.state.containers.get(container)?.serviceName ?? '',
+        ) ?? null,
+    )
     const members = this.#options.members?.() ?? NO_MEMBERS
     return { host, name, address, endpoints, leaving, engineDown, edge, members }
+  }
+
+  /** Where a local container is, on each overlay network. */
+  addressesOf(container: string): Record<NetworkId, string> {
+    return this.#containers.state.containers.get(container)?.endpoint?.addresses ?? {}
   }
 
   /** `members` has changed. */

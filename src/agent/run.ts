@@ -12,6 +12,7 @@ import {
 } from '../base/index.ts'
 import { Edge, EdgeContainer, type EdgeEvent } from '../edge/index.ts'
 import { connectEngine } from '../engine/index.ts'
+import { RECIPES, type Recipe } from '../recipes/index.ts'
 import { VipProgrammer } from '../vip/index.ts'
 import { Agent } from './agent.ts'
 import { HostVolumes } from './host-volumes.ts'
@@ -23,6 +24,8 @@ export interface RunOptions {
   logLevel: string
   /** Address that metrics are served on. */
   metricsAddress: string
+  /** Clustered software that members can be made of; default all that comes with Muster. */
+  recipes?: readonly Recipe[]
 }
 
 /** Lines that a full disk or a reader that is stuck may keep from us before they are dropped. */
@@ -65,6 +68,7 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
       runFolder: MEMBERS_RUN_DIR,
       socket: PLUGIN_SOCKET,
     }),
+    recipes: options.recipes ?? RECIPES,
     socket: AGENT_SOCKET,
     port: AGENT_PORT,
     metrics: { port: METRICS_PORT, address: options.metricsAddress },

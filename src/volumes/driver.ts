@@ -58,7 +58,7 @@ export const volumeDriver = (options: DriverOptions): Record<string, Operation> 
     }),
     '/VolumeDriver.Path': async (body) => ({ Mountpoint: store.path(known(body)) }),
     '/VolumeDriver.Mount': async (body, signal) => {
-      const mountId = String(body['ID'] ?? '')
+      const mountId = textOf(body['ID'])
       const record = await store.use(known(body).name)
       if (record.member !== null && record.type === 'local') await gate(record, mountId, signal)
       signal.throwIfAborted()
@@ -69,10 +69,7 @@ export const volumeDriver = (options: DriverOptions): Record<string, Operation> 
       const name = checkName(body['Name'])
       // Removed meanwhile: then there is nothing to let go of.
       if (store.get(name) === undefined) return {}
-      options.onUnmounted?.(
-        await store.use(name).catch(() => known(body)),
-        String(body['ID'] ?? ''),
-      )
+      options.onUnmounted?.(await store.use(name).catch(() => known(body)), textOf(body['ID']))
       return {}
     },
     '/VolumeDriver.Remove': async (body) => {
@@ -88,6 +85,8 @@ export const volumeDriver = (options: DriverOptions): Record<string, Operation> 
     },
   }
 }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 const textOptions = (value: unknown): Record<string, string> => {
   if (typeof value !== 'object' || value === null) return {}

@@ -64,7 +64,7 @@ export class PluginServer implements AsyncDisposable {
       const operation = this.#options.operations[path]
       if (!operation) throw new MusterError('USAGE', `the volume driver muster has no ${path}.`)
       const body = await readBody(request)
-      volume = String(body['Name'] ?? '')
+      if (typeof body['Name'] === 'string') volume = body['Name']
       const limit = AbortSignal.timeout(LIMITS_MS[path] ?? LIMIT_MS)
       const signal = AbortSignal.any([away.signal, limit])
       answer = { ...(await before(operation(body, signal), signal)), Err: '' }

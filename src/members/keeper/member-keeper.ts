@@ -277,7 +277,7 @@ export class MemberKeeper implements AsyncDisposable {
     const own = this.#publish()
     const container = this.#container
     if (!recipe || !known || !own || container === null) return
-    const standing = stand(viewOf(known, own, recipe.topology))
+    const standing = stand(viewOf(known, own, recipe.topology), this.#claimed())
     if (standing.kind === 'stay') return
     if (standing.kind === 'stop') {
       onEvent({ type: 'stopped', member: this.id, reason: standing.reason })
@@ -299,6 +299,12 @@ export class MemberKeeper implements AsyncDisposable {
         `${this.id} did not become the first: ${words.trim()}`,
       )
     }
+  }
+
+  /** The epoch in which this process was started as the first; 0 if it was not. */
+  #claimed(): number {
+    const claim = this.#record()?.marker.claim
+    return claim?.kind === 'form' || claim?.kind === 'first' ? claim.epoch : 0
   }
 
   /** Asks the process to end; Swarm starts another, which comes to the gate. */

@@ -4,7 +4,7 @@ import type { Topology } from '../../recipes/index.ts'
 import type { Permission, Sighting, Standing, View } from '../facts.ts'
 
 export type Permit = (view: View) => Permission
-export type Stand = (view: View) => Standing
+export type Stand = (view: View, claimed: number) => Standing
 
 /** What this host knows when it decides about a member of its own. */
 export const viewOf = (catalog: Catalog, own: MemberReport, topology: Topology): View => ({
