@@ -40,6 +40,7 @@ test('a task of a service on an overlay network is an endpoint', () => {
     id: 'c1',
     pid: 42,
     netns: '/var/run/docker/netns/abc',
+    serviceName: 'shop_web',
     networks: ['overlay1'],
     endpoint: {
       id: 't1',
