@@ -290,7 +290,7 @@ describe('its options', () => {
     expect(galera.options({ provider: { 'gcache.size': '2G' } })).toMatchObject({
       provider: { 'gcache.size': '2G' },
     })
-    expect(() => galera.options({ tsl: true })).toThrow('recipe galera')
+    expect(() => galera.options({ tsl: true })).toThrow('no option "tsl"')
     expect(() => galera.options({ provider: { 'gcache.size': '1;pc.bootstrap=true' } })).toThrow()
   })
 })

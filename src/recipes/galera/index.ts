@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MusterError } from '../../base/index.ts'
+import { checkOptions } from '../options.ts'
 import type { Recipe } from '../recipe.ts'
 import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
 import { ask, readAnswer, SESSION_SCRIPT, statement } from './session.ts'
@@ -21,16 +21,7 @@ const optionsSchema = z.strictObject({
     .default({}),
 })
 
-const optionsOf = (given: Record<string, unknown>): z.infer<typeof optionsSchema> => {
-  const parsed = optionsSchema.safeParse(given)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new MusterError(
-    'STACK_REFUSED',
-    `recipe galera: ${issue?.path.join('.') || 'options'}: ${issue?.message}.`,
-    { hint: 'Its options are tls and provider.' },
-  )
-}
+const optionsOf = (given: Record<string, unknown>) => checkOptions(optionsSchema, given)
 
 /** MariaDB with Galera: every member has all the data, one takes the writes. */
 export const galera: Recipe = {

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { checkOptions } from '../options.ts'
+import type { Recipe } from '../recipe.ts'
+import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
+import { ask, readAnswer, SESSION_SCRIPT } from './session.ts'
+import { DATA, removeMember, renderStart } from './start.ts'
+
+const optionsSchema = z.strictObject({})
+
+/** etcd: members vote, whoever has the majority goes on. */
+export const etcd: Recipe = {
+  name: 'etcd',
+  images: ['etcd'],
+  topology: {
+    minimum: 1,
+    usual: 3,
+    forms: 'all',
+    recovers: 'itself',
+    writer: false,
+    joinsOneByOne: true,
+  },
+  data: DATA,
+  secrets: [],
+  options: (given) => checkOptions(optionsSchema, given),
+  container: () => ({
+    entrypoint: ['sh', '/muster/start'],
+    command: null,
+    env: {},
+    user: '0',
+    stopGraceMs: 30_000,
+    stopSignal: 'SIGTERM',
+  }),
+  holdsData: (names) => names.includes('member'),
+  recover: { command: ['sh', '-c', RECOVER_SCRIPT], timeoutMs: 120_000, read: readRecovered },
+  render: (situation) => [
+    { path: 'start', content: renderStart(situation), mode: 0o755 },
+    { path: 'session', content: SESSION_SCRIPT, mode: 0o755 },
+  ],
+  session: {
+    command: ['sh', '/muster/session'],
+    ask,
+    read: readAnswer,
+    everyMs: 1000,
+    timeoutMs: 4000,
+  },
+  verbs: { remove: removeMember },
+  ports: [{ port: 2379, to: 'any' }],
+}
