@@ -43,7 +43,9 @@ const startLines = (situation: Situation): string => {
     case 'rejoin':
       return [
         membershipLines(situation.peers),
-        ...(start.position === null ? [joinLines] : ['export ETCD_INITIAL_CLUSTER_STATE=existing']),
+        ...(start.kind === 'join' && start.position === null
+          ? [joinLines]
+          : ['export ETCD_INITIAL_CLUSTER_STATE=existing']),
         promoteLines,
       ].join('\n')
   }
@@ -73,8 +75,21 @@ kill "$alone"
 wait "$alone" || :
 export ETCD_INITIAL_CLUSTER_STATE=existing`
 
+/** For 5 s after a change of members or of the leader etcd refuses the next one. */
+const AGAIN = `again() {
+  tries=0
+  until said=$("$@" 2>&1); do
+    tries=$((tries + 1))
+    [ "$tries" -lt 20 ] || { echo "$said" >&2; exit 1; }
+    sleep 0.5
+  done
+}`
+
 const membershipLines = (peers: readonly Peer[]): string => {
-  const endpoints = peers.filter(({ ready }) => ready).map(({ name }) => clientUrl(name))
+  const endpoints = [
+    ...peers.toSorted((a, b) => Number(b.ready) - Number(a.ready)).map(({ name }) => name),
+    '127.0.0.1',
+  ].map(clientUrl)
   return `# Asks a member that has a leader.
 ctl() {
   for endpoint in ${endpoints.map((each) => quote(each)).join(' ')}; do
@@ -85,6 +100,7 @@ ctl() {
   done
   return 1
 }
+${AGAIN}
 # ID, state, name, peer URL, client URL, learner
 own() { ctl member list | awk -F', ' -v url="$url" '$4 == url { print $1, $2, $6; exit }'; }`
 }
@@ -97,11 +113,11 @@ const joinLines = `entry=$(own) || { say "no member answers"; exit 1; }
 case $entry in
   *' started '*)
     say "taking out the member that lost its data"
-    ctl member remove "\${entry%% *}" >/dev/null
+    again ctl member remove "\${entry%% *}"
     entry=
     ;;
 esac
-[ -n "$entry" ] || ctl member add "$self" --learner --peer-urls="$url" >/dev/null
+[ -n "$entry" ] || again ctl member add "$self" --learner --peer-urls="$url"
 ETCD_INITIAL_CLUSTER=$(ctl member list | awk -F', ' -v url="$url" -v self="$self" '
   { name = $4 == url ? self : ($3 == "" ? "unnamed-" $1 : $3)
     printf "%s%s=%s", (NR > 1 ? "," : ""), name, $4 }')
@@ -124,7 +140,8 @@ export const removeMember = (member: Peer): string[] => [
   '-c',
   `list=$(etcdctl member list) || exit 1
 id=$(printf '%s\\n' "$list" | awk -F', ' -v url="$1" '$4 == url { print $1; exit }')
-[ -z "$id" ] || etcdctl member remove "$id"`,
+${AGAIN}
+[ -z "$id" ] || again etcdctl member remove "$id"`,
   'remove',
   peerUrl(member.name),
 ]

@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Situation, Start } from '../recipe.ts'
+import { etcd } from './index.ts'
+import { readRecovered } from './recover.ts'
+import { readAnswer } from './session.ts'
+
+const situation = (start: Start): Situation => ({
+  cluster: 'shop_kv',
+  uid: '0123456789abcdef',
+  epoch: 4,
+  self: 'shop_kv-2',
+  name: 'tasks.shop_kv-2',
+  subnet: '10.0.1.0/24',
+  peers: [
+    { id: 'shop_kv-1', name: 'tasks.shop_kv-1', address: null, ready: false },
+    { id: 'shop_kv-3', name: 'tasks.shop_kv-3', address: '10.0.1.5', ready: true },
+  ],
+  donors: [],
+  writer: null,
+  options: {},
+  start,
+})
+const position = { history: 'cdf818194e3a8c32', sequence: '812' }
+const STARTS: Record<string, Start> = {
+  form: { kind: 'form', with: ['shop_kv-1', 'shop_kv-2', 'shop_kv-3'] },
+  first: { kind: 'first', position },
+  join: { kind: 'join', position: null },
+  rejoin: { kind: 'rejoin', position },
+}
+const script = (start: Start): string =>
+  etcd.render(situation(start)).find(({ path }) => path === 'start')?.content ?? ''
+
+describe('what a member starts with', () => {
+  it.each(Object.entries(STARTS))('is as written down: %s', async (name, start) => {
+    execFileSync('sh', ['-n'], { input: script(start) })
+    await expect(script(start)).toMatchFileSnapshot(`golden/${name}.txt`)
+  })
+  it('founds a cluster only where it is told to, under a name of this epoch alone', () => {
+    for (const [name, start] of Object.entries(STARTS)) {
+      const founds = /STATE=new|--force-new-cluster/.test(script(start))
+      expect([name, founds]).toEqual([name, start.kind === 'form' || start.kind === 'first'])
+    }
+    expect(script({ kind: 'form', with: ['shop_kv-2'] })).toContain('TOKEN=0123456789abcdef-4')
+  })
+  it('forgets what lost its data only when it has none', () => {
+    expect(script({ kind: 'join', position: null })).toContain('member remove')
+    expect(script({ kind: 'join', position })).not.toContain('member remove')
+    expect(script({ kind: 'rejoin', position: null })).not.toContain('member remove')
+  })
+})
+
+describe('what recovery says', () => {
+  const read = (stdout: string, exit = 0, stderr = '') => readRecovered({ exit, stdout, stderr })
+  it('is read', () => {
+    expect(read('recovered: cdf818194e3a8c32:812\n')).toEqual({
+      position,
+      clean: false,
+      damaged: null,
+    })
+    expect(read('empty: yes')).toEqual({ position: null, clean: false, damaged: null })
+    expect(read('', 1, 'walpb: crc mismatch')?.damaged).toContain('crc mismatch')
+    expect(read('', 1, 'no space left on device')).toBe(null)
+    expect(read('')).toBe(null)
+  })
+  it('is never guessed', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.nat(255), (text, exit) => {
+        expect(read(text, exit)?.position ?? null).toBe(null)
+      }),
+    )
+  })
+})
+
+describe('what a running member says', () => {
+  const said = (over: Record<string, string> = {}) =>
+    Object.entries({
+      '"ClusterID"': '14841639068965178418',
+      '"MemberID"': '10276657743932975437',
+      '"Version"': '"3.4.23"',
+      '"Leader"': '10276657743932975437',
+      '"IsLearner"': 'false',
+      '"RaftIndex"': '812',
+      ...over,
+    })
+      .map(([key, value]) => `${key} : ${value}`)
+      .join('\n')
+
+  it('is read', () => {
+    expect(readAnswer(`${said()}\nmembers: 3\ncausal: yes`)).toEqual({
+      status: { role: 'ready', size: 3, component: 'cdf818194e3a8c32', leads: true },
+      position,
+      causal: true,
+      stuck: null,
+      doing: null,
+    })
+  })
+  it('is outside without a leader, joining as a learner', () => {
+    expect(readAnswer(`${said({ '"Leader"': '0' })}\ncausal: yes`)).toMatchObject({
+      causal: false,
+      position,
+      status: { role: 'outside', component: null, leads: false },
+    })
+    expect(readAnswer(said({ '"IsLearner"': 'true' }))?.status.role).toBe('joining')
+    expect(readAnswer('starting: yes')?.status.role).toBe('outside')
+  })
+  it('is unknown rather than guessed', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(readAnswer(text)?.status.role ?? 'outside').toBe('outside')
+      }),
+    )
+  })
+})
