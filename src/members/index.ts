@@ -1,3 +1,5 @@
+export { MEMBER_TUNABLES } from './tunables.ts'
+export * from './decide.ts'
 export * from './facts.ts'
 export * from './permit.ts'
 export * from './standing.ts'

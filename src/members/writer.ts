@@ -1,0 +1,47 @@
+/** Who takes the writes. It stays who it is while it can. */
+import type { Ledger } from '../catalog/index.ts'
+import { waitFor, write } from './decisions.ts'
+import type { Action, Decision, Facts } from './facts.ts'
+import { comparePositions } from './position.ts'
+import { type Heard, type Seen, byNumber, readyOnes } from './sight.ts'
+
+/** The best of those who are ready: the most advanced, by number among equals. */
+export const bestWriter = ({ ledger }: Facts, ready: readonly Heard[]): Heard | undefined =>
+  ready
+    .filter(({ id, member }) => id !== ledger.writer && member.volume !== null && !member.leaving)
+    .sort((a, b) => {
+      const [p, q] = [a.report.position, b.report.position]
+      return (p && q ? comparePositions(q, p) : 0) || byNumber(a, b)
+    })[0]
+
+/** The ledger with another writer; the old one is asked to refuse writes once it is known. */
+export const moveWriter = (
+  { ledger, verbs }: Facts,
+  to: Heard,
+  { from, why }: { from: Heard | undefined; why: string },
+): Decision => {
+  const before: Action[] = verbs.has('writable')
+    ? [{ do: 'verb', verb: 'writable', inside: to.id, member: to.id }]
+    : []
+  const after: Action[] =
+    verbs.has('readonly') && from
+      ? [{ do: 'verb', verb: 'readonly', inside: from.id, member: from.id }]
+      : []
+  const next: Ledger = { ...ledger, writer: to.id }
+  return write(next, `${to.id} takes the writes: ${why}`, { before, after })
+}
+
+/** Another one when the writer is not ready, or nothing of its host is heard. */
+export const chooseWriter = (facts: Facts, seen: readonly Seen[]): Decision | null => {
+  const { ledger, topology } = facts
+  if (!topology.writer) return null
+  const ready = readyOnes(seen)
+  const writer = seen.find(({ id }) => id === ledger.writer)
+  if (writer && ready.some(({ id }) => id === writer.id)) return null
+  // Its agent restarts; the member goes on.
+  if (writer?.agentless && writer.report?.ready) return null
+  const best = bestWriter(facts, ready)
+  if (best === undefined) return writer ? null : waitFor('no member is ready to take the writes')
+  const why = writer === undefined ? 'nobody does' : `${writer.id} is not ready`
+  return moveWriter(facts, best, { from: undefined, why })
+}
