@@ -36,6 +36,21 @@ describe('agents on real engines', () => {
     if (result.exitCode !== 0) throw new Error(`docker ${command}: ${result.stderr}`)
     return result.stdout.trim()
   }
+  /** Docker's command line does not try again when the host has reported in between. */
+  const changeRole = (command: string) =>
+    until(
+      command,
+      async () => {
+        try {
+          await docker('host-1', command)
+          return true
+        } catch (error) {
+          if (String(error).includes('update out of sequence')) return false
+          throw error
+        }
+      },
+      { timeoutMs: 10_000 },
+    )
   /** Undefined while the host is off or its agent away. */
   const status = async (host: string): Promise<AgentStatus | undefined> => {
     try {
@@ -338,11 +353,11 @@ describe('agents on real engines', () => {
   })
 
   it('a worker that becomes a manager serves the catalog, and no more when it is one no longer', async () => {
-    await docker('host-1', `node promote ${WORKER}`)
+    await changeRole(`node promote ${WORKER}`)
     const sees = async (host: string) =>
       (await status(host))?.managers.filter(({ serving }) => serving).length
     await until('four managers', async () => (await sees('host-1')) === 4, { timeoutMs: 60_000 })
-    await docker('host-1', `node demote ${WORKER}`)
+    await changeRole(`node demote ${WORKER}`)
     await until('three managers', async () => (await status('host-1'))?.managers.length === 3, {
       timeoutMs: 60_000,
     })
