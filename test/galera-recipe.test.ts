@@ -259,4 +259,54 @@ describe('galera by hand', () => {
     }
     await agree()
   })
+
+  it('is not believed after a pause until it has caught up', async () => {
+    await one(3).freeze()
+    const until = performance.now() + 8000
+    while (performance.now() < until) await insert(one(1), 1).catch(() => undefined)
+    const frozen = await one(3).ask()
+    expect(frozen?.causal ?? false).toBe(false)
+    let acknowledged = Number(await sql(one(1), 'SELECT COUNT(*) FROM t'))
+    const claims: string[] = []
+    await timed('resumed: to causal', async () => {
+      await one(3).thaw()
+      for (;;) {
+        await insert(one(1), 1)
+        acknowledged++
+        const answer = await one(3).ask()
+        if (answer) claims.push(`${answer.status.role} ${answer.causal}`)
+        if (answer?.causal) break
+      }
+    })
+    // Without waiting for anything: it has all that was acknowledged before it was asked.
+    expect(Number(await sql(one(3), 'SELECT COUNT(*) FROM t'))).toBeGreaterThanOrEqual(acknowledged)
+    console.log([...new Set(claims)])
+    await one(3).ready()
+    await agree()
+  })
+
+  it('speaks only to members of its own when its traffic is encrypted', async () => {
+    await using private_ = new MembersByHand({
+      lab,
+      host: HOST,
+      recipe: galera,
+      image: `registry:5000/${IMAGE}`,
+      name: 'private_db',
+      options: { tls: true },
+    })
+    const [a, b] = [private_.member(1), private_.member(2)]
+    await a.start({ kind: 'form', with: [a.id] })
+    await a.ready()
+    await timed('join by SST, encrypted', async () => {
+      await b.start({ kind: 'join', position: null })
+      await b.ready()
+    })
+    expect((await a.ready()).status.size).toBe(2)
+    expect(await b.log(400)).toMatch(/Using openssl based encryption with socat/)
+    // Who does not know the cluster's secret is not let in, and does no harm.
+    const c = private_.member(3)
+    await c.start({ kind: 'join', position: null }, { secret: 9 })
+    await expect(c.ready(8000)).rejects.toThrow()
+    expect((await a.ready()).status.size).toBe(2)
+  })
 })

@@ -22,6 +22,7 @@ export class MembersByHand implements AsyncDisposable {
   readonly image: string
   readonly options: Record<string, unknown>
   readonly env: Record<string, string>
+  readonly name: string
   readonly uid = 'c0ffee00d15ea5e0'
 
   constructor(given: {
@@ -29,6 +30,7 @@ export class MembersByHand implements AsyncDisposable {
     host: string
     recipe: Recipe
     image: string
+    name?: string
     options?: Record<string, unknown>
     env?: Record<string, string>
   }) {
@@ -36,6 +38,7 @@ export class MembersByHand implements AsyncDisposable {
     this.host = given.host
     this.recipe = given.recipe
     this.image = given.image
+    this.name = given.name ?? 'shop_db'
     this.options = given.recipe.options(given.options ?? {})
     this.env = given.env ?? {}
     this.engine = connectEngine({ host: given.lab.dockerHost(given.host) })
@@ -53,7 +56,7 @@ export class MembersByHand implements AsyncDisposable {
   }
 
   member(number: number): MemberByHand {
-    const id = `shop_db-${number}`
+    const id = `${this.name}-${number}`
     const known = this.members.get(id)
     if (known) return known
     const member = new MemberByHand(this, id)
@@ -78,7 +81,7 @@ export class MemberByHand {
   constructor(cluster: MembersByHand, id: string) {
     this.cluster = cluster
     this.id = id
-    this.folder = `/var/lib/muster/by-hand/${cluster.recipe.name}/${id}`
+    this.folder = `/var/lib/muster/by-hand/${id}`
   }
 
   path(...parts: string[]): string {
@@ -128,11 +131,14 @@ export class MemberByHand {
       .map(({ id, address }) => ({ id, name: id, address, ready: address !== null }))
   }
 
-  async start(start: Start, over: { donors?: string[]; writer?: string } = {}): Promise<void> {
+  async start(
+    start: Start,
+    over: { donors?: string[]; writer?: string; secret?: number } = {},
+  ): Promise<void> {
     const { recipe, engine, image, options, env, uid } = this.cluster
     await this.remove()
     const files = recipe.render({
-      cluster: 'shop_db',
+      cluster: this.cluster.name,
       uid,
       epoch: 1,
       self: this.id,
@@ -152,7 +158,10 @@ export class MemberByHand {
     }
     await mkdir(this.path('secrets'), { recursive: true })
     for (const { name, bytes } of recipe.secrets) {
-      await writeFile(this.path('secrets', name), Buffer.alloc(bytes, 7).toString('base64url'))
+      await writeFile(
+        this.path('secrets', name),
+        Buffer.alloc(bytes, over.secret ?? 7).toString('base64url'),
+      )
     }
     const parts = recipe.container(options)
     const { Id } = await engine.createContainer(this.id, {
@@ -254,6 +263,15 @@ export class MemberByHand {
     this.container = null
     this.address = null
     this.session = null
+  }
+
+  /** The process stands still, as on a host that is paused. */
+  async freeze(): Promise<void> {
+    if (this.container !== null) await this.cluster.engine.killContainer(this.container, 'SIGSTOP')
+  }
+
+  async thaw(): Promise<void> {
+    if (this.container !== null) await this.cluster.engine.killContainer(this.container, 'SIGCONT')
   }
 
   /** The disk is gone. */

@@ -8,7 +8,6 @@ import {
   memberReport,
 } from '../../catalog/index.ts'
 import type { Peer, Situation, Start } from '../../recipes/index.ts'
-import { memberKey } from '../member-spec.ts'
 
 /** The network on which the members of a cluster meet: the first of those that they have in common. */
 export const meetingNetwork = (catalog: Catalog, self: MemberId): NetworkId | null =>
@@ -17,13 +16,15 @@ export const meetingNetwork = (catalog: Catalog, self: MemberId): NetworkId | nu
 const serviceNamed = (catalog: Catalog, name: string) =>
   [...catalog.services.values()].find((service) => service.name === name)
 
+/** Swarm's name for the containers of one service, whether they are ready or not: never a virtual IP. */
+const nameOf = (member: MemberId): string => `tasks.${member}`
+
 export const situationOf = (
   catalog: Catalog,
   { ledger, head }: Cluster,
   place: { self: MemberId; network: NetworkId; subnet: string; start: Start },
 ): Situation => {
   const { self, network, subnet, start } = place
-  const stack = serviceNamed(catalog, self)?.stack ?? undefined
   const peers = Object.entries(ledger.members)
     .filter(([id]) => id !== self)
     .map(([id, { host }]): Peer => {
@@ -31,7 +32,7 @@ export const situationOf = (
       const heard = report !== undefined && isHeard(catalog, report)
       return {
         id,
-        name: memberKey(id, stack),
+        name: nameOf(id),
         address: (heard && report.addresses[network]) || null,
         ready: heard && report.ready,
       }
@@ -42,7 +43,7 @@ export const situationOf = (
     uid: ledger.uid,
     epoch: ledger.epoch,
     self,
-    name: memberKey(self, stack),
+    name: nameOf(self),
     subnet,
     peers,
     // To give state is work: the member that takes the writes does it last.

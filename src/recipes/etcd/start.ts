@@ -102,14 +102,15 @@ ctl() {
 }
 ${AGAIN}
 # ID, state, name, peer URL, client URL, learner
-own() { ctl member list | awk -F', ' -v url="$url" '$4 == url { print $1, $2, $6; exit }'; }`
+list() { members=$(ctl member list) || { say "no member answers"; return 1; }; }
+own() { list && printf '%s\\n' "$members" | awk -F', ' -v url="$url" '$4 == url { print $1, $2, $6; exit }'; }`
 }
 
 /**
  * With an empty folder. Who was a member with this name before has lost its data: raft must never see
  * it come back without them, so it is taken out first.
  */
-const joinLines = `entry=$(own) || { say "no member answers"; exit 1; }
+const joinLines = `entry=$(own)
 case $entry in
   *' started '*)
     say "taking out the member that lost its data"
@@ -118,7 +119,8 @@ case $entry in
     ;;
 esac
 [ -n "$entry" ] || again ctl member add "$self" --learner --peer-urls="$url"
-ETCD_INITIAL_CLUSTER=$(ctl member list | awk -F', ' -v url="$url" -v self="$self" '
+list
+ETCD_INITIAL_CLUSTER=$(printf '%s\\n' "$members" | awk -F', ' -v url="$url" -v self="$self" '
   { name = $4 == url ? self : ($3 == "" ? "unnamed-" $1 : $3)
     printf "%s%s=%s", (NR > 1 ? "," : ""), name, $4 }')
 export ETCD_INITIAL_CLUSTER ETCD_INITIAL_CLUSTER_STATE=existing`

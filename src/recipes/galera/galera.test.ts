@@ -237,10 +237,10 @@ describe('what a running member says', () => {
     [{ wsrep_connected: 'OFF' }, 'outside'],
     [{ wsrep_ready: 'OFF' }, 'outside'],
     [{ wsrep_reject_queries: 'ALL' }, 'outside'],
-  ])('%o is %s, and never causal', (over, role) => {
+  ])('%o is %s; only a donor may be causal, too', (over, role) => {
     const answer = readAnswer(said(over))
     expect(answer?.status.role).toBe(role)
-    expect(answer?.causal).toBe(false)
+    expect(answer?.causal).toBe(role === 'donor')
   })
   it('is not causal when the probe did not come back', () => {
     expect(readAnswer(said({}, false))).toMatchObject({ causal: false, status: { role: 'ready' } })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { checkOptions } from '../options.ts'
 import type { Recipe } from '../recipe.ts'
 import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
-import { ask, readAnswer, SESSION_SCRIPT, statement } from './session.ts'
+import { ask, readAnswer, SESSION_SCRIPT, shell, statement } from './session.ts'
 import { renderSettings } from './settings.ts'
 import { DATA, FORMING, renderStart, SEED, SOCKET } from './start.ts'
 

@@ -94,7 +94,7 @@ export const readAnswer = (text: string): Answer | null => {
       leads: null,
     },
     position: known ? { history: uuid, sequence } : null,
-    causal: role === 'ready' && said.has('muster_causal'),
+    causal: (role === 'ready' || role === 'donor') && said.has('muster_causal'),
     stuck:
       primary.toLowerCase() === 'disconnected'
         ? 'it has left the cluster for good: the others found it different, or it could not apply a change'
@@ -128,4 +128,10 @@ export const statement = (sql: string): string[] => [
   ...CLIENT.split(' '),
   '--connect-timeout=2',
   `--execute=${sql}`,
+]
+
+/** A client for people: their own settings, or one statement. */
+export const shell = (sql: string | null): string[] => [
+  ...CLIENT.split(' '),
+  ...(sql === null ? [] : [`--execute=${sql}`]),
 ]
