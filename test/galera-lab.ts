@@ -1,0 +1,309 @@
+/** A lab with a Galera cluster on it, driven as a user does; used by the test and by the bench. */
+import { fileURLToPath } from 'node:url'
+import { until } from '../src/base/index.ts'
+import { type ExecResult, ensureImages, formCluster, type Lab, labUp } from '../src/lab/index.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const IMAGE = 'registry:5000/mariadb:10.11'
+const PASSWORD = 'not-a-secret'
+
+/** A line of `muster ps db`. */
+export interface MemberLine {
+  member: string
+  host: string
+  role: string
+  state: string
+  position: { history: string; sequence: string } | null
+  current: boolean
+  note: string
+}
+
+/** What a client saw that wrote all the time. */
+export interface Writes {
+  /** Numbers of the rows whose commit was acknowledged. */
+  acknowledged: number[]
+  refused: number
+  /** Longest time between two acknowledged commits. */
+  longestGapMs: number
+  /** First words of the errors, each once. */
+  errors: string[]
+}
+
+const compose = (members: number, environment: Record<string, string> = {}): string =>
+  JSON.stringify({
+    name: 'shop',
+    services: {
+      db: {
+        image: IMAGE,
+        environment: {
+          MARIADB_DATABASE: 'shop',
+          MARIADB_USER: 'app',
+          MARIADB_PASSWORD: PASSWORD,
+          ...environment,
+        },
+        'x-muster': { recipe: 'galera' },
+        deploy: { replicas: members },
+        ports: ['3306:3306'],
+      },
+      client: {
+        image: IMAGE,
+        entrypoint: ['sleep', 'infinity'],
+        init: true,
+        'x-muster': { recipe: false },
+        stop_grace_period: '1s',
+      },
+    },
+  })
+
+const WRITER = `
+i=$1
+while [ ! -e /tmp/stop ]; do
+  i=$((i + 1))
+  if timeout 3 mariadb --no-defaults --connect-timeout=1 -h db -u app -p${PASSWORD} shop -e "INSERT INTO rows_ VALUES ($i)" 2>/tmp/error
+  then echo "$(date +%s%3N) ok $i"
+  else echo "$(date +%s%3N) no $i $(head -c 120 /tmp/error | tr '\\n' ' ')"
+  fi
+  sleep 0.02
+done >>/tmp/writes
+touch /tmp/ended
+`
+
+export class GaleraLab implements AsyncDisposable {
+  readonly lab: Lab
+  #rows = 0
+
+  private constructor(lab: Lab) {
+    this.lab = lab
+  }
+
+  /** Hosts, images and a cluster of managers; nothing is deployed yet. */
+  static async up(
+    name: string,
+    hosts: number,
+    onProgress?: (line: string) => void,
+  ): Promise<GaleraLab> {
+    const lab = await labUp({ name, hosts, ...(onProgress && { onProgress }) })
+    await ensureImages(
+      lab,
+      [
+        { name: 'muster/edge:1', context: `${ROOT}images/edge` },
+        { name: 'mariadb:10.11', context: `${ROOT}images/mariadb` },
+      ],
+      onProgress,
+    )
+    await formCluster(lab, {
+      edgeImage: 'registry:5000/muster/edge:1',
+      ...(onProgress && { onProgress }),
+    })
+    // The measurements are of what Muster does, not of pulling images.
+    await Promise.all(lab.hosts.map((host) => lab.exec(host, ['docker', 'pull', '-q', IMAGE])))
+    return new GaleraLab(lab)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lab.down()
+  }
+
+  muster(args: string[], options: { input?: string; host?: string } = {}): Promise<ExecResult> {
+    const { input, host = this.lab.hosts[0] ?? '' } = options
+    return this.lab.exec(host, ['muster', ...args], {
+      timeoutMs: 290_000,
+      ...(input === undefined ? {} : { input }),
+    })
+  }
+
+  /** The same, and an error when it fails. */
+  async must(args: string[], options: { input?: string; host?: string } = {}): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.muster(args, options)
+    if (exitCode === 0) return stdout
+    throw new Error(`muster ${args.join(' ')}: ${stdout}\n${stderr}`)
+  }
+
+  up(members: number, environment?: Record<string, string>): Promise<string> {
+    return this.must(['up', '-f', '-', '--yes'], { input: compose(members, environment) })
+  }
+
+  /** The Compose file. */
+  file(members: number, environment?: Record<string, string>): string {
+    return compose(members, environment)
+  }
+
+  async members(host?: string): Promise<MemberLine[]> {
+    const text = await this.must(
+      ['ps', 'db', '--format', 'json'],
+      host === undefined ? {} : { host },
+    )
+    return JSON.parse(text) as MemberLine[]
+  }
+
+  /** Until so many members serve, one of them as the writer. */
+  async ready(count: number, timeoutMs = 120_000): Promise<MemberLine[]> {
+    let seen: MemberLine[] = []
+    const host = this.lab.hosts[0]
+    await until(
+      `${count} members to be ready`,
+      async () => {
+        const answer = await this.muster(
+          ['ps', 'db', '--format', 'json'],
+          host === undefined ? {} : { host },
+        )
+        if (answer.exitCode !== 0) return false
+        seen = JSON.parse(answer.stdout) as MemberLine[]
+        return (
+          seen.length === count &&
+          seen.every((each) => each.state === 'serving') &&
+          seen.some((each) => each.role === 'writer')
+        )
+      },
+      { timeoutMs, intervalMs: 100 },
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${JSON.stringify(seen, null, 1)}`)
+    })
+    return seen
+  }
+
+  /** A container of a service, on the host that has it. */
+  async container(service: string): Promise<{ host: string; id: string }> {
+    for (const host of this.lab.hosts) {
+      const { stdout } = await this.lab.exec(host, [
+        'docker',
+        'ps',
+        '-q',
+        '--no-trunc',
+        '--filter',
+        `label=com.docker.swarm.service.name=shop_${service}`,
+      ])
+      const [id] = stdout.split('\n').filter((line) => line !== '')
+      if (id !== undefined) return { host, id }
+    }
+    throw new Error(`no container of ${service}`)
+  }
+
+  /** A statement as root inside one member. */
+  async sql(member: string, statement: string): Promise<string> {
+    const { host, id } = await this.container(member)
+    const { exitCode, stdout, stderr } = await this.lab.exec(host, [
+      ...['docker', 'exec', id, 'mariadb', '--no-defaults', '-N', '-B'],
+      ...['--socket=/run/mysqld/mysqld.sock', '-uroot', 'shop', '-e', statement],
+    ])
+    if (exitCode !== 0) throw new Error(`${member}: ${stderr}`)
+    return stdout.trim()
+  }
+
+  async kill(...members: string[]): Promise<void> {
+    const containers = await Promise.all(members.map((each) => this.container(each)))
+    for (const [i, member] of members.entries()) this.#known.set(member, containers[i]?.id ?? '')
+    await Promise.all(
+      containers.map(({ host, id }) => this.lab.exec(host, ['docker', 'kill', '-s', 'KILL', id])),
+    )
+  }
+
+  readonly #known = new Map<string, string>()
+
+  /** Until a member has another container than when `kill` or `loseVolume` ended it. */
+  async changed(member: string): Promise<void> {
+    const before = this.#known.get(member)
+    await until(
+      `${member} to get another container`,
+      async () => {
+        try {
+          return (await this.container(member)).id !== before
+        } catch {
+          return false
+        }
+      },
+      { timeoutMs: 60_000 },
+    )
+  }
+
+  /** Pulls the power of all hosts at once, and gives it back. */
+  async powerCycle(): Promise<void> {
+    await Promise.all(this.lab.hosts.map((host) => this.lab.kill(host)))
+    await Promise.all(this.lab.hosts.map((host) => this.lab.start(host)))
+  }
+
+  /** The disk with the data of one member breaks, and takes its process with it. */
+  async loseVolume({ member, host }: Pick<MemberLine, 'member' | 'host'>): Promise<void> {
+    const { id } = await this.container(member)
+    this.#known.set(member, id)
+    const folder = `/var/lib/muster/volumes/shop_${member}`
+    await this.lab.exec(host, ['sh', '-c', `rm -rf ${folder}/*; docker kill -s KILL ${id}`])
+  }
+
+  /** One row through the service's name. */
+  async write(host?: string): Promise<boolean> {
+    this.#rows++
+    const statement = `CREATE TABLE IF NOT EXISTS probe (n INT PRIMARY KEY); REPLACE INTO probe VALUES (${this.#rows})`
+    const { exitCode } = await this.muster(
+      ['sql', 'db', statement],
+      host === undefined ? {} : { host },
+    )
+    return exitCode === 0
+  }
+
+  async startWriting(): Promise<void> {
+    const { host, id } = await this.container('client')
+    const run = (...argv: string[]) => this.lab.exec(host, ['docker', 'exec', ...argv])
+    await this.must(['sql', 'db', 'CREATE TABLE IF NOT EXISTS shop.rows_ (n BIGINT PRIMARY KEY)'])
+    await run(id, 'rm', '-f', '/tmp/stop', '/tmp/ended', '/tmp/writes')
+    this.#rows += 1_000_000
+    await run('-d', id, 'sh', '-c', WRITER, 'writer', String(this.#rows))
+    await until(
+      'the first write',
+      async () => (await run(id, 'grep', '-c', ' ok ', '/tmp/writes')).exitCode === 0,
+      { timeoutMs: 30_000 },
+    )
+  }
+
+  async stopWriting(): Promise<Writes> {
+    const { host, id } = await this.container('client')
+    await this.lab.exec(host, ['docker', 'exec', id, 'touch', '/tmp/stop'])
+    await until(
+      'the client to end',
+      async () =>
+        (await this.lab.exec(host, ['docker', 'exec', id, 'test', '-e', '/tmp/ended'])).exitCode ===
+        0,
+      { timeoutMs: 15_000 },
+    )
+    const { stdout } = await this.lab.exec(host, ['docker', 'exec', id, 'cat', '/tmp/writes'])
+    return readWrites(stdout)
+  }
+
+  /** Every member holds the same rows, and each that was acknowledged. Returns how many rows. */
+  async agree(writes: Writes, members: string[]): Promise<number> {
+    const sums = await Promise.all(
+      members.map((each) =>
+        this.sql(each, 'SET wsrep_sync_wait=1; CHECKSUM TABLE rows_; SELECT COUNT(*) FROM rows_'),
+      ),
+    )
+    if (new Set(sums).size !== 1) throw new Error(`members disagree: ${JSON.stringify(sums)}`)
+    const have = new Set(
+      (await this.sql(members[0] ?? '', 'SELECT n FROM rows_')).split('\n').map(Number),
+    )
+    const lost = writes.acknowledged.filter((n) => !have.has(n))
+    if (lost.length > 0) throw new Error(`acknowledged and lost: ${lost.slice(0, 20).join(', ')}`)
+    return have.size
+  }
+}
+
+/** Of the lines that the writer leaves. */
+export const readWrites = (text: string): Writes => {
+  const acknowledged: number[] = []
+  const errors = new Set<string>()
+  let refused = 0
+  let last: number | undefined
+  let longestGapMs = 0
+  for (const line of text.split('\n')) {
+    const [time, result, n, ...words] = line.split(' ')
+    if (result === 'no') {
+      refused++
+      errors.add(words.join(' ').slice(0, 80))
+    }
+    if (result !== 'ok') continue
+    const at = Number(time)
+    if (last !== undefined) longestGapMs = Math.max(longestGapMs, at - last)
+    last = at
+    acknowledged.push(Number(n))
+  }
+  return { acknowledged, refused, longestGapMs, errors: [...errors] }
+}

@@ -1,0 +1,126 @@
+/** A Galera cluster from a Compose file: formed, scaled, crashed and healed on real engines. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GaleraLab } from './galera-lab.ts'
+
+let galera: GaleraLab
+
+beforeAll(async () => {
+  galera = await GaleraLab.up('galera-test', 5)
+}, 600_000)
+
+afterAll(async () => {
+  await galera?.[Symbol.asyncDispose]()
+})
+
+describe('a service with the recipe galera', () => {
+  it('forms one cluster of three empty members', async () => {
+    expect(await galera.up(3)).toContain('new, 3 members of galera')
+    const members = await galera.ready(3)
+    expect(new Set(members.map((each) => each.host)).size).toBe(3)
+    expect(members.filter((each) => each.role === 'writer')).toHaveLength(1)
+    const states = await Promise.all(
+      members.map((each) => galera.sql(each.member, "SHOW STATUS LIKE 'wsrep_cluster_state_uuid'")),
+    )
+    expect(new Set(states).size).toBe(1)
+    expect(await galera.must(['plan', '-f', '-'], { input: galera.file(3) })).toContain(
+      'nothing to do',
+    )
+  }, 180_000)
+
+  it('grows to five and shrinks to three while a client writes', async () => {
+    await galera.startWriting()
+    await galera.must(['scale', 'db=5', '--timeout', '4m'])
+    const five = await galera.ready(5)
+    const writer = five.find((each) => each.role === 'writer')?.member
+    await galera.must(['scale', 'db=3', '--timeout', '4m'])
+    const three = await galera.ready(3)
+    expect(three.some((each) => each.member === writer)).toBe(true)
+    const writes = await galera.stopWriting()
+    expect(writes.longestGapMs).toBeLessThan(4000)
+    await galera.agree(
+      writes,
+      three.map((each) => each.member),
+    )
+  }, 400_000)
+
+  it('has a member back that was killed, by what it lacks alone', async () => {
+    await galera.startWriting()
+    const before = await galera.ready(3)
+    const reader = before.find((each) => each.role === 'reader')?.member ?? ''
+    await galera.kill(reader)
+    await galera.changed(reader)
+    await galera.ready(3)
+    await galera.agree(
+      await galera.stopWriting(),
+      before.map((each) => each.member),
+    )
+  }, 180_000)
+
+  it('moves the writes when the writer dies', async () => {
+    await galera.startWriting()
+    const before = await galera.ready(3)
+    const writer = before.find((each) => each.role === 'writer')?.member ?? ''
+    await galera.kill(writer)
+    await galera.changed(writer)
+    const after = await galera.ready(3)
+    expect(after.find((each) => each.role === 'writer')?.member).not.toBe(writer)
+    const writes = await galera.stopWriting()
+    await galera.agree(
+      writes,
+      after.map((each) => each.member),
+    )
+  }, 180_000)
+
+  it('elects the newest copy when all were killed at once', async () => {
+    await galera.startWriting()
+    const before = await galera.ready(3)
+    await galera.kill(...before.map((each) => each.member))
+    await galera.changed(before[0]?.member ?? '')
+    await galera.ready(3)
+    await galera.agree(
+      await galera.stopWriting(),
+      before.map((each) => each.member),
+    )
+  }, 240_000)
+
+  it('is updated one member after another, the writer last', async () => {
+    await galera.startWriting()
+    await galera.up(3, { UPDATED: 'yes' })
+    const after = await galera.ready(3)
+    expect(after.every((each) => each.current)).toBe(true)
+    const writes = await galera.stopWriting()
+    await galera.agree(
+      writes,
+      after.map((each) => each.member),
+    )
+  }, 300_000)
+
+  it('keeps its data through down and up', async () => {
+    const rows = await galera.sql('db-1', 'SELECT COUNT(*) FROM rows_')
+    await galera.must(['down', 'shop', '--yes'])
+    await galera.up(3)
+    const back = await galera.ready(3)
+    for (const { member } of back) {
+      expect(await galera.sql(member, 'SELECT COUNT(*) FROM rows_')).toBe(rows)
+    }
+  }, 300_000)
+
+  it('comes back when every host has lost its power', async () => {
+    const before = await galera.ready(3)
+    const rows = await galera.sql(before[0]?.member ?? '', 'SELECT COUNT(*) FROM rows_')
+    await galera.powerCycle()
+    const after = await galera.ready(3, 150_000)
+    expect(await galera.sql(after[0]?.member ?? '', 'SELECT COUNT(*) FROM rows_')).toBe(rows)
+  }, 300_000)
+
+  it('copies the data anew to a member whose volume is lost', async () => {
+    const before = await galera.ready(3)
+    const reader = before.find((each) => each.role === 'reader')
+    if (reader === undefined) throw new Error('no reader')
+    const rows = await galera.sql(reader.member, 'SELECT COUNT(*) FROM rows_')
+    await galera.loseVolume(reader)
+    await galera.changed(reader.member)
+    await galera.ready(3, 150_000)
+    expect(await galera.sql(reader.member, 'SELECT COUNT(*) FROM rows_')).toBe(rows)
+  }, 300_000)
+})
