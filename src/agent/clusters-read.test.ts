@@ -37,7 +37,7 @@ const head = (members: string) =>
         [LABEL.recipe]: JSON.stringify({
           name: 'galera',
           options: { tls: true },
-          writerPorts: [3306],
+          ports: [{ port: 3306, to: 'writer' as const }],
         }),
         [LABEL.members]: members,
       },
@@ -48,7 +48,11 @@ test('a ledger and its head are one cluster, and the ledger alone stays when the
   const read = new ClustersRead()
   expect(read.setConfigs([config(JSON.stringify(ledger))])).toEqual([])
   expect(read.setServices([head('3')])).toEqual([])
-  const choice = { name: 'galera', options: { tls: true }, writerPorts: [3306] }
+  const choice = {
+    name: 'galera',
+    options: { tls: true },
+    ports: [{ port: 3306, to: 'writer' as const }],
+  }
   expect(read.clusters).toEqual([
     { id: 'shop_db', ledger, head: { cluster: 'shop_db', choice, members: 3 } },
   ])

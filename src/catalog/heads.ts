@@ -5,16 +5,31 @@
 import { createHash } from 'node:crypto'
 import { LABEL } from '../base/index.ts'
 import type { ClusterName, Ledger } from './clusters.ts'
-import { type Decode, CorruptMessage, fromJson, integer, list, nullable, object } from './decode.ts'
+import {
+  type Decode,
+  CorruptMessage,
+  fromJson,
+  integer,
+  list,
+  nullable,
+  object,
+  oneOf,
+} from './decode.ts'
 import * as schema from './schema.ts'
+
+/** A port of the software: it leads to `any` ready member, or to the `writer` alone. */
+export interface ClientPort {
+  port: number
+  to: 'any' | 'writer'
+}
 
 /** The label `muster.recipe`. */
 export interface RecipeChoice {
   name: string
   /** As the recipe has checked them. */
   options: Record<string, unknown>
-  /** Ports on which only the member that takes the writes is reached. */
-  writerPorts: number[]
+  /** Ports for clients. On any other one a member is reached itself, ready or not. */
+  ports: ClientPort[]
 }
 
 export interface Head {
@@ -43,7 +58,7 @@ const anything: Decode<Record<string, unknown>> = (value, at) => {
 const choice: Decode<RecipeChoice> = object({
   name: schema.name,
   options: anything,
-  writerPorts: list(integer(1, 65_535), 100),
+  ports: list(object({ port: integer(1, 65_535), to: oneOf('any', 'writer') }), 100),
 })
 
 const head: Decode<Head> = object({ cluster: schema.name, choice, members: integer(0) })

@@ -44,14 +44,21 @@ const catalog = (over: Partial<Ledger> = {}): Catalog => ({
         }),
         head: {
           cluster: 'shop_db',
-          choice: { name: 'store', options: {}, writerPorts: [3306] },
+          choice: {
+            name: 'store',
+            options: {},
+            ports: [
+              { port: 3306, to: 'writer' },
+              { port: 3307, to: 'any' },
+            ],
+          },
           members: 3,
         },
       },
     ],
   ]),
 })
-const ids = (given: Catalog, service: string, port?: number) => {
+const ids = (given: Catalog, service: string, port?: number | null) => {
   const found = given.services.get(service)
   if (!found) throw new Error(service)
   return routed(given, found, port === undefined ? {} : { port }).map(({ id }) => id)
@@ -71,7 +78,15 @@ test('a port for writes leads to the writer alone, by whatever name', () => {
     expect(ids(catalog({ writer: null }), service, 3306)).toEqual([])
   }
   expect(ids(catalog(), 's1', 3307)).toEqual(['e1'])
+  expect(ids(catalog(), 's3', 3307)).toEqual(['e1', 'e2'])
   expect(ids(catalog(), 'web', 3306)).toEqual(['e4'])
+})
+
+test('on any other port a member is reached itself, ready or not', () => {
+  expect(ids(catalog(), 's3', 4567)).toEqual(['e3'])
+  expect(ids(catalog(), 's3', null)).toEqual(['e3'])
+  expect(ids(catalog(), 's1', null)).toEqual(['e1'])
+  expect(ids(catalog(), 'head', null)).toEqual(['e1', 'e2'])
 })
 
 test('connections for writes stay at the writer while it is the writer, ready or not', () => {

@@ -4,7 +4,7 @@
  */
 import { endpointsOf } from './by-service.ts'
 import type { MemberId } from './clusters.ts'
-import type { Cluster } from './heads.ts'
+import type { ClientPort, Cluster } from './heads.ts'
 import type { Catalog, CatalogService, Endpoint, EndpointId, NetworkId } from './model.ts'
 import { serving } from './serving.ts'
 
@@ -57,14 +57,26 @@ export const publisherOf = (catalog: Catalog, service: CatalogService): CatalogS
   return part === undefined ? service : (byName(catalog.services).get(part.cluster.id) ?? service)
 }
 
-/** Ports that lead to the writer alone. */
-export const writerPorts = (catalog: Catalog, service: CatalogService): readonly number[] =>
-  partOf(catalog, service)?.cluster.head?.choice.writerPorts ?? []
+/** Ports that lead elsewhere than the others of the service. */
+export const clientPorts = (catalog: Catalog, service: CatalogService): readonly ClientPort[] =>
+  partOf(catalog, service)?.cluster.head?.choice.ports ?? []
+
+/**
+ * The endpoints of a service whatever they say of themselves, but on hosts that answer. Members find
+ * each other so: one that is still to join must be reached to join.
+ */
+const running = (catalog: Catalog, service: CatalogService, network?: NetworkId): Endpoint[] =>
+  endpointsOf(catalog.endpoints, service.id).filter(
+    (each) =>
+      catalog.hosts.get(each.host)?.state !== 'suspected' &&
+      (network === undefined || each.addresses[network] !== undefined),
+  )
 
 /** The network and port of the connections that are asked about. */
 export interface Aim {
   network?: NetworkId
-  port?: number
+  /** Absent: any port for clients. Null: one that is not for clients. */
+  port?: number | null
 }
 
 /** Who gets new connections: like `serving`, for every kind of service. Sorted. */
@@ -76,11 +88,15 @@ export const routed = (catalog: Catalog, service: CatalogService, aim: Aim = {})
     const own = byName(catalog.services).get(id)
     return own === undefined ? [] : serving(catalog, own.id, aim.network)
   }
-  if (aim.port !== undefined && isWriterPort(cluster, aim.port)) {
+  const rule = aim.port == null ? undefined : ruleOf(cluster, aim.port)
+  const own = member === null ? [] : of(member)
+  if (aim.port !== undefined && rule === undefined && member !== null) {
+    return running(catalog, service, aim.network).sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+  if (rule === 'writer') {
     const { writer } = cluster.ledger
     return writer === null ? [] : of(writer)
   }
-  const own = member === null ? [] : of(member)
   if (own.length > 0) return own
   return Object.keys(cluster.ledger.members)
     .flatMap(of)
@@ -97,12 +113,12 @@ export const mayKeep = (
   port: number,
 ): ReadonlyMap<EndpointId, Endpoint> | null => {
   const cluster = partOf(catalog, service)?.cluster
-  if (cluster === undefined || !isWriterPort(cluster, port)) return null
+  if (cluster === undefined || ruleOf(cluster, port) !== 'writer') return null
   const { writer } = cluster.ledger
   const own = writer === null ? undefined : byName(catalog.services).get(writer)
   const endpoints = own === undefined ? [] : endpointsOf(catalog.endpoints, own.id)
   return new Map(endpoints.map((each) => [each.id, each]))
 }
 
-const isWriterPort = ({ head }: Cluster, port: number): boolean =>
-  head?.choice.writerPorts.includes(port) === true
+const ruleOf = ({ head }: Cluster, port: number): ClientPort['to'] | undefined =>
+  head?.choice.ports.find((each) => each.port === port)?.to

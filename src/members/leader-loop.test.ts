@@ -39,7 +39,7 @@ const head = (members: number, over: Partial<ServiceSpec> = {}): ServiceSpec => 
     [LABEL.recipe]: JSON.stringify({
       name: 'galera',
       options: galera.options({}),
-      writerPorts: [],
+      ports: [],
     }),
     [LABEL.members]: String(members),
   },
@@ -202,7 +202,7 @@ test('an unknown recipe is said, and nothing is done', async () => {
   await engine().createService({
     ...head(3),
     Labels: {
-      [LABEL.recipe]: JSON.stringify({ name: 'unheard', options: {}, writerPorts: [] }),
+      [LABEL.recipe]: JSON.stringify({ name: 'unheard', options: {}, ports: [] }),
       [LABEL.members]: '3',
     },
   })

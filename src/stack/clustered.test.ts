@@ -69,7 +69,7 @@ describe('the recipe of a service', () => {
     expect(spec?.Mode).toEqual({ Replicated: { Replicas: 0 } })
     expect(headOf(spec ?? {})).toEqual({
       cluster: 'shop_db',
-      choice: { name: 'store', options: { tls: false }, writerPorts: [3306] },
+      choice: { name: 'store', options: { tls: false }, ports: store.ports },
       members: 3,
     })
   })

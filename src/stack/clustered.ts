@@ -60,7 +60,7 @@ export const clusteredService = (
   const choice: RecipeChoice = {
     name: recipe.name,
     options,
-    writerPorts: recipe.ports.filter((each) => each.to === 'writer').map((each) => each.port),
+    ports: recipe.ports,
   }
   return { recipe, choice, members }
 }

@@ -61,7 +61,9 @@ const nothingApplied: Applied = {
 const keptAt = ({ services }: VipTable): Map<string, ReadonlySet<string>> =>
   new Map(
     services.flatMap(({ vip, ports = [] }) =>
-      ports.map(({ port, keeps }) => [`${vip} ${port}`, new Set(keeps)] as const),
+      ports.flatMap(({ port, keeps }) =>
+        keeps === undefined ? [] : [[`${vip} ${port}`, new Set(keeps)] as const],
+      ),
     ),
   )
 

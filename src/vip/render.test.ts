@@ -108,4 +108,14 @@ describe('a port for writes', () => {
     expect(script).toContain('ip daddr 10.0.1.2 tcp dport 3306 ct state new goto refuse')
     expect(script).toMatch(/chain service-0 \{\n +dnat to numgen/)
   })
+
+  it('leads on while the member itself is gone, and nothing else of it does', () => {
+    const script = render([
+      { vip: '10.0.1.2', targets: [], ports: [{ port: 3306, targets: ['10.0.1.9'] }] },
+    ])
+    expect(script).toMatch(/chain service-0 \{\n +tcp dport 3306 dnat to 10\.0\.1\.9\n +\}/)
+    expect(script).toMatch(
+      /ip daddr 10\.0\.1\.2 tcp dport \{ 3306 \} accept\n +ip daddr 10\.0\.1\.2 ct state new goto refuse/,
+    )
+  })
 })

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net'
 import {
   mayKeep,
   routed,
-  writerPorts,
+  clientPorts,
   type Catalog,
   type Endpoint,
   type NetworkId,
@@ -18,13 +18,13 @@ export interface VirtualService {
   ports?: PortTargets[]
 }
 
-/** A port for writes: connections to it go to one member of a cluster, and stay at no other. */
+/** A port of a clustered service for its clients. */
 export interface PortTargets {
   port: number
   /** Empty: refused at once. Sorted. */
   targets: string[]
-  /** Addresses at which open connections may stay. Sorted. */
-  keeps: string[]
+  /** A port for writes: addresses at which open connections may stay. Sorted. */
+  keeps?: string[]
 }
 
 /** What the rules in one container's network namespace are a function of. */
@@ -61,14 +61,16 @@ export const vipTable = (
             [...endpoints].flatMap(({ addresses }) => addresses[network] ?? []).filter(isIPv4),
           ),
         ].sort()
-      const ports = writerPorts(catalog, service).map((port) => ({
+      const keepsOf = (kept: ReturnType<typeof mayKeep>) =>
+        kept === null ? {} : { keeps: on(kept.values()) }
+      const ports = clientPorts(catalog, service).map(({ port }) => ({
         port,
         targets: on(routed(catalog, service, { network, port })),
-        keeps: on(mayKeep(catalog, service, port)?.values() ?? []),
+        ...keepsOf(mayKeep(catalog, service, port)),
       }))
       services.set(vip, {
         vip,
-        targets: on(routed(catalog, service, { network })),
+        targets: on(routed(catalog, service, { network, port: null })),
         ...(ports.length > 0 && { ports }),
       })
     }
@@ -98,8 +100,10 @@ export const vipTable = (
  * container (Docker in Docker).
  */
 export const renderVipScript = (table: VipTable, dead: readonly DeadAddress[] = []): string => {
-  const balanced = table.services.filter((service) => service.targets.length > 0)
-  const empty = table.services.filter((service) => service.targets.length === 0)
+  const balanced = table.services.filter(
+    (each) => each.targets.length > 0 || served(each).length > 0,
+  )
+  const empty = table.services.filter((service) => !balanced.includes(service))
   const lines = [
     'add table ip muster',
     'delete table ip muster',
@@ -109,7 +113,7 @@ export const renderVipScript = (table: VipTable, dead: readonly DeadAddress[] = 
       ...(service.ports ?? []).flatMap(({ port, targets }) =>
         targets.length === 0 ? [] : [`    tcp dport ${port} dnat to ${targetExpression(targets)}`],
       ),
-      `    dnat to ${targetExpression(service.targets)}`,
+      ...(service.targets.length === 0 ? [] : [`    dnat to ${targetExpression(service.targets)}`]),
       '  }',
     ]),
     '  chain services {',
@@ -141,13 +145,7 @@ export const renderVipScript = (table: VipTable, dead: readonly DeadAddress[] = 
     ...(empty.length === 0
       ? []
       : [`    ip daddr ${addressSet(empty.map(({ vip }) => vip))} ct state new goto refuse`]),
-    ...balanced.flatMap(({ vip, ports = [] }) =>
-      ports.flatMap(({ port, targets }) =>
-        targets.length > 0
-          ? []
-          : [`    ip daddr ${ipv4(vip)} tcp dport ${port} ct state new goto refuse`],
-      ),
-    ),
+    ...balanced.flatMap(refusals),
     '  }',
     '  set gone {',
     '    type ipv4_addr',
@@ -168,6 +166,25 @@ export const renderVipScript = (table: VipTable, dead: readonly DeadAddress[] = 
     '}',
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** Ports of their own that lead somewhere. */
+const served = ({ ports = [] }: VirtualService): number[] =>
+  ports.filter(({ targets }) => targets.length > 0).map(({ port }) => port)
+
+/** What is refused of a service of which something leads somewhere. */
+const refusals = (service: VirtualService): string[] => {
+  const vip = ipv4(service.vip)
+  const nowhere = (service.ports ?? []).filter(({ targets }) => targets.length === 0)
+  return [
+    ...nowhere.map(({ port }) => `    ip daddr ${vip} tcp dport ${port} ct state new goto refuse`),
+    ...(service.targets.length > 0
+      ? []
+      : [
+          `    ip daddr ${vip} tcp dport { ${served(service).join(', ')} } accept`,
+          `    ip daddr ${vip} ct state new goto refuse`,
+        ]),
+  ]
 }
 
 const targetExpression = (targets: string[]): string =>
