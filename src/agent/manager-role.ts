@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { type Clock, messageOf, pause } from '../base/index.ts'
 import { type HostId, TUNABLES } from '../catalog/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { type LeaderLoop, releaseLoop } from '../leader/index.ts'
+import { decide, firstLedger, MembersLeader } from '../members/index.ts'
+import { RECIPES } from '../recipes/index.ts'
 import { ClusterWatch } from './cluster-watch.ts'
 import type { Log } from './log.ts'
 import { Manager, type ManagerEvents } from './manager.ts'
 import { probe } from './probe.ts'
+import type { CommandResult, CommandTarget } from './run-command.ts'
 
 export interface ManagerRoleOptions {
   engine: Engine
@@ -20,6 +24,11 @@ export interface ManagerRoleOptions {
   onLeader: (leader: HostId | null) => void
   /** Of Swarm's own objects: something may have moved. */
   onServices: () => void
+  /** Runs a command in a container of any host. */
+  run: (
+    target: CommandTarget,
+    what: { command: string[]; timeoutMs: number },
+  ) => Promise<CommandResult>
 }
 
 const SAME_PROBLEM_MS = 60_000
@@ -44,7 +53,7 @@ export class ManagerRole implements AsyncDisposable {
   readonly #cluster: ClusterWatch
   readonly #running: Promise<unknown>
   #leader: HostId | null = null
-  #leading: { life: AbortController; loops: Promise<unknown> } | undefined
+  #leading: { life: AbortController; loops: Promise<unknown>; members: MembersLeader } | undefined
   #changed = Promise.withResolvers<void>()
 
   constructor(options: ManagerRoleOptions) {
@@ -56,6 +65,10 @@ export class ManagerRole implements AsyncDisposable {
       now: options.attentive,
       probe: (address) => probe(address, options.port, options.attentive),
       events: options.events,
+      onChange: () => {
+        const { members, clusters } = this.manager.table
+        if (members.size + clusters.size > 0) this.#leading?.members.onCatalog()
+      },
     })
     const problem = onceInAWhile(clock, (text) => log.warn(text))
     this.#cluster = new ClusterWatch({
@@ -71,6 +84,7 @@ export class ManagerRole implements AsyncDisposable {
       },
       onServices: () => {
         this.#changed.resolve()
+        this.#leading?.members.onServices()
         options.onServices()
       },
       onDown: (error) => problem(`cannot read the cluster: ${error.message}`),
@@ -145,13 +159,31 @@ export class ManagerRole implements AsyncDisposable {
         log.error({ loop: loop.name, reason: messageOf(error) }, 'a loop of the leader has ended')
       }
     }
-    this.#leading = { life, loops: Promise.all(loops.map(run)) }
+    this.#leading = { life, loops: Promise.all(loops.map(run)), members: this.#leadMembers() }
+  }
+
+  #leadMembers(): MembersLeader {
+    const { engine, clock, log, run } = this.#options
+    return new MembersLeader({
+      engine,
+      catalog: () => (this.manager.serving ? this.manager.table.catalog('', 0) : undefined),
+      recipes: RECIPES,
+      decide,
+      firstLedger,
+      random: randomBytes,
+      run,
+      clock,
+      wallClock: () => Date.now(),
+      onDecision: (cluster, explain) => log.info({ cluster, explain }, 'decided'),
+      onProblem: onceInAWhile(clock, (text) => log.warn(text)),
+    })
   }
 
   async #stopLeading(): Promise<void> {
     const leading = this.#leading
     this.#leading = undefined
     leading?.life.abort()
+    await leading?.members[Symbol.asyncDispose]()
     await leading?.loops
   }
 }

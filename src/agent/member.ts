@@ -30,6 +30,7 @@ import type { Membership } from './membership.ts'
 import type { Metrics } from './metrics.ts'
 import { ReturnGate } from './return-gate.ts'
 import { StartHooks } from './start-hooks.ts'
+import { runCommand } from './run-command.ts'
 import { PeerServer, type Visitor } from './server.ts'
 import { usageMeter } from './usage.ts'
 
@@ -298,6 +299,8 @@ export class Member implements AsyncDisposable {
           events: managerEvents(log, metrics, (reason, from) => this.#refused(reason, from)),
           onLeader: () => metrics.leaderChanges.inc(),
           onServices: () => undefined,
+          run: (target, what) =>
+            runCommand((connection, request) => this.exec(connection, request), target, what),
         })
       : undefined
     await old?.[Symbol.asyncDispose]()
