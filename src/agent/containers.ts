@@ -168,7 +168,22 @@ export class Containers {
       }
       // A reading that it interrupted is made again; the edge is told to reload right after it joins.
       else void this.#read(id)
-    } else void this.#read(id)
+    } else if (event.Type === 'network' && !this.#containers.has(id)) void this.#readIfRunning(id)
+    else void this.#read(id)
+  }
+
+  /**
+   * A container that starts is on its networks before its volumes are mounted, and until they are
+   * the engine does not answer questions about it. Its list does.
+   */
+  async #readIfRunning(id: string): Promise<void> {
+    try {
+      const found = await this.#options.engine.listContainers({ filters: { id: [id] } })
+      if (found.length > 0) await this.#read(id)
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error
+      this.#options.onProblem(`container ${id.slice(0, 12)}: ${messageOf(error)}`)
+    }
   }
 
   /** Looks at a container again, because of something that has no event. */
