@@ -544,7 +544,8 @@ export class MemberKeeper implements AsyncDisposable {
     const granted =
       ledger !== undefined &&
       (ledger.phase === 'forming' || ledger.phase === 'recovering') &&
-      ledger.grant?.members[this.id] === record.uid
+      ledger.grant?.epoch === ledger.epoch &&
+      ledger.grant.members[this.id] === record.uid
     const first = claim !== null && (claim.kind === 'form' || claim.kind === 'first')
     const epoch = Math.max(founded, first ? claim.epoch : 0, granted ? ledger.epoch : 0)
     const of = claim?.ledger ?? ledger?.uid ?? null
