@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type HostStatus, connectAgent } from '../agent/index.ts'
 import { MusterError, systemClock } from '../base/index.ts'
-import type { MemberReport, ReportId } from '../catalog/index.ts'
+import type { Catalog, MemberReport, ReportId } from '../catalog/index.ts'
 import type { Task } from '../engine/index.ts'
 import type { Readiness, RunInTask } from '../stack/index.ts'
 
@@ -68,9 +68,13 @@ export const readyTasks = async (): Promise<ReadonlySet<string> | undefined> => 
 }
 
 /** What the agents see of members; undefined when no agent answers. */
-export const memberReports = async (): Promise<ReadonlyMap<ReportId, MemberReport> | undefined> => {
+export const memberReports = async (): Promise<ReadonlyMap<ReportId, MemberReport> | undefined> =>
+  (await agentCatalog())?.members
+
+/** The catalog of this host's agent; undefined when it does not answer. */
+export const agentCatalog = async (): Promise<Catalog | undefined> => {
   try {
-    return (await connectAgent().catalog()).members
+    return await connectAgent().catalog()
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     return undefined

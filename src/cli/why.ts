@@ -9,8 +9,9 @@ import {
   type Diagnosis,
   type ServiceProgress,
 } from '../stack/index.ts'
+import { explainCluster } from './cluster-explain.ts'
 import { parseFormat } from './output.ts'
-import { readyTasks, runInTask } from './stack-agent.ts'
+import { agentCatalog, readyTasks, runInTask } from './stack-agent.ts'
 import { type ClusterView, isHead, progressIn, readCluster } from './stack-read.ts'
 
 /** Says in a sentence or two why a service is not as it should be, and what to do. */
@@ -30,7 +31,9 @@ export const why = async (name: string, options: { format: string }): Promise<vo
   }
   if (isHead(service)) {
     const { sentence, advice } = diagnosis
-    print(format, { sentence, advice, evidence: clusterEvidence(view, progress) })
+    const next = explainCluster(view, service, await agentCatalog())
+    const evidence = [...clusterEvidence(view, progress), ...next.map((each) => `next: ${each}`)]
+    print(format, { sentence, advice, evidence })
     return
   }
   const root = isHeld(service) ? rootCause(view, diagnosis, service) : diagnosis

@@ -3,7 +3,7 @@ import { type ClusterName, headOf } from '../catalog/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { perform } from './actions.ts'
 import type { Action, Decision } from './facts.ts'
-import { gather, type Reading } from './gather.ts'
+import { gather, hasPrimary, type Reading } from './gather.ts'
 import type { HostMemory } from './host-memory.ts'
 import type { LeaderOptions } from './leader-options.ts'
 import { readStoredLedgers, type StoredLedger, writeLedger } from './ledger-store.ts'
@@ -136,7 +136,7 @@ export class ClusterLeader {
       nodes,
       catalog,
     }
-    if (hasPrimary(reading, name)) this.#primaryAt = clock.now()
+    if (hasPrimary(reading)) this.#primaryAt = clock.now()
     return { reading, stored }
   }
 
@@ -166,13 +166,3 @@ export class ClusterLeader {
     this.#options.onDecision(this.#name, explain)
   }
 }
-
-/** A member is heard to be in the primary component. */
-const hasPrimary = ({ catalog: { members, hosts } }: Reading, cluster: ClusterName): boolean =>
-  [...members.values()].some(
-    (each) =>
-      each.cluster === cluster &&
-      hosts.get(each.host)?.state === 'alive' &&
-      each.status !== null &&
-      each.status.role !== 'outside',
-  )

@@ -123,3 +123,10 @@ const serviceOf = (
       : live.length > 0,
   }
 }
+
+/** A member is heard to be in the primary component. */
+export const hasPrimary = ({ ledger, catalog }: Pick<Reading, 'ledger' | 'catalog'>): boolean =>
+  sightingsOf(catalog, ledger.cluster).some(
+    ({ report: { status }, sight }) =>
+      sight === 'heard' && status !== null && status.role !== 'outside',
+  )

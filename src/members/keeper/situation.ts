@@ -37,7 +37,11 @@ export const situationOf = (
         ready: heard && report.ready,
       }
     })
-  const ready = peers.filter((peer) => peer.ready).map(({ id }) => id)
+  // One that is not ready this very moment may be so when it is asked; the software knows.
+  const running = peers
+    .filter((peer) => peer.address !== null)
+    .toSorted((a, b) => Number(b.ready) - Number(a.ready))
+    .map(({ id }) => id)
   return {
     cluster: ledger.cluster,
     uid: ledger.uid,
@@ -48,8 +52,8 @@ export const situationOf = (
     peers,
     // To give state is work: the member that takes the writes does it last.
     donors: [
-      ...ready.filter((id) => id !== ledger.writer),
-      ...ready.filter((id) => id === ledger.writer),
+      ...running.filter((id) => id !== ledger.writer),
+      ...running.filter((id) => id === ledger.writer),
     ],
     writer: ledger.writer,
     options: head?.choice.options ?? {},
