@@ -62,7 +62,10 @@ export const elect = (facts: Facts, seen: readonly Seen[]): Election => {
   const evidence = collect(facts, seen)
   const { copies, pending } = evidence
   const order = validOrder(ledger)
-  if (order !== null) return ordered(evidence, order)
+  if (order !== null) {
+    const alone = facts.topology.recovers === 'itself'
+    return ordered(evidence, order, alone ? seen : [])
+  }
   if (pending.length > 0) {
     return { kind: 'wait', why: `${listText(pending)} still looks at its data` }
   }
@@ -154,7 +157,11 @@ const doubtAboutMissing = ({ ledger }: Facts, evidence: Evidence): string | null
 }
 
 /** A person has decided. */
-const ordered = (evidence: Evidence, { from, by }: { from: MemberId; by: string }): Election => {
+const ordered = (
+  evidence: Evidence,
+  { from, by }: { from: MemberId; by: string },
+  voters: readonly Seen[],
+): Election => {
   const { copies, pending, missing } = evidence
   const winner = copies.find(({ id }) => id === from)
   if (winner === undefined) {
@@ -166,7 +173,9 @@ const ordered = (evidence: Evidence, { from, by }: { from: MemberId; by: string 
       position.history !== winner.position.history ||
       comparePositions(position, winner.position) > 0,
   )
-  return finish(evidence, winner, [...unlike, ...missing])
+  // Voters that go on without their majority are a cluster of one: nobody else's data are theirs.
+  const others = voters.filter(({ id }) => id !== from)
+  return finish(evidence, winner, voters.length > 0 ? others : [...unlike, ...missing])
 }
 
 /** Nobody else may run when somebody becomes first. */

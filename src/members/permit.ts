@@ -31,7 +31,8 @@ export const permit = (view: View): Permission => {
   if (member.host !== own.host) return refuse('it belongs to another host')
   if (own.epoch > ledger.epoch) return wait('a newer decision is on its way')
   if (own.epoch < ledger.epoch) return wait('this host has not accepted the newest decision yet')
-  if (member.leaving) return refuse('it is leaving')
+  // Whoever votes may be needed for the vote that lets it go.
+  if (member.leaving && view.topology.recovers !== 'itself') return refuse('it is leaving')
   if (holdsGrant(ledger, own)) return first(ledger, own)
   if (own.data === 'unknown') return wait('its data are being looked at')
   if (own.volume !== null && own.volume === member.discarded) return discard(view, ledger)

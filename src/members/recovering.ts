@@ -94,8 +94,10 @@ const choose = (facts: Facts, seen: readonly Seen[]): Decision => {
     leaving: false,
   })
   for (const { id, member, report } of discard) {
+    const bare = report?.data === 'empty' || report?.data === 'none'
     const folder = report?.volume ?? member.volume ?? member.admitted
-    next = withMember(next, id, { volume: null, admitted: null, discarded: folder })
+    const discarded = bare ? member.discarded : folder
+    next = withMember(next, id, { volume: null, admitted: null, discarded })
   }
   return write(
     {

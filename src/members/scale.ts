@@ -74,8 +74,9 @@ export const seeOut = (facts: Facts, seen: readonly Seen[]): Decision | null => 
       : []
   const runs = isHeardNow(leaving) && leaving.report.process === 'running'
   // Those who vote take leave of each other before, the others after.
-  if (topology.recovers === 'itself' && runs && inPrimary(leaving.report) && ask.length > 0) {
-    return act(ask, `${leaving.id} takes its leave`)
+  if (topology.recovers === 'itself' && verbs.has('remove')) {
+    if (inside === undefined) return waitFor(`${leaving.id} leaves when the others are ready`)
+    if (runs && inPrimary(leaving.report)) return act(ask, `${leaving.id} takes its leave`)
   }
   if (service?.running) return act([{ do: 'stop', member: leaving.id }], `${leaving.id} stops`)
   const at = leaving.host === undefined ? 'gone' : leaving.heard && !runs ? 'rest' : null

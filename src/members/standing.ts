@@ -1,12 +1,14 @@
+import type { Position } from '../catalog/index.ts'
 import type { Standing, View } from './facts.ts'
 import { holdsGrant } from './permit.ts'
+import { comparePositions } from './position.ts'
 import { inPrimary } from './sight.ts'
 
 /**
  * What becomes of a member that runs. While positions are compared nothing may run outside the
  * primary component but one: two that find each other again could become primary on their own, beside
- * the one that is chosen. The exception is a member whose others are all known to be at rest: it may
- * be chosen as it runs, which saves a restart.
+ * the one that is chosen. The exception is a member whose others are all known to be at rest,
+ * with nothing newer: it may be chosen as it runs, which saves a restart.
  *
  * `claimed`: the epoch in which this process was started as the first; 0 if it was not.
  */
@@ -35,10 +37,16 @@ export const standing = (view: View, claimed: number): Standing => {
           report.id === id &&
           sight === 'heard' &&
           report.epoch >= ledger.epoch &&
-          report.process !== 'running',
+          report.process !== 'running' &&
+          !(report.data === 'good' && isBetter(report.position, own.position)),
       ),
   )
   return alone && !byItself && own.status?.role === 'outside'
     ? { kind: 'stay' }
     : { kind: 'stop', reason: 'it is found out which copy is the newest' }
 }
+
+/** Not comparable is better, too: then it is not for this member to say. */
+const isBetter = (other: Position | null, own: Position | null): boolean =>
+  other !== null &&
+  (own === null || own.history !== other.history || comparePositions(own, other) < 0)

@@ -1,0 +1,150 @@
+/** The leader's loop: facts, a decision, and its execution one step later. Any manager may think it leads. */
+import type { MemberId } from '../../catalog/index.ts'
+import { decide } from '../decide.ts'
+import type { Action, Facts } from '../facts.ts'
+import { placeOf } from './disk.ts'
+import { sightingsOf } from './manager.ts'
+import { reconfigure } from './voters.ts'
+import { type SimHost, type World, connected, count, hasQuorum, note, processes } from './world.ts'
+
+export const factsOf = (world: World, host: SimHost): Facts | null => {
+  const manager = host.agent?.manager
+  if (!manager?.leading) return null
+  const { leading } = manager
+  return {
+    now: world.now,
+    ledger: world.store.ledger,
+    topology: world.topology,
+    verbs: world.verbs,
+    wanted: world.wanted,
+    sightings: sightingsOf(world, host),
+    hosts: world.hosts
+      .filter(({ removed }) => !removed)
+      .map((each) => {
+        const known = manager.heard.get(each.id)
+        const heard = known !== undefined && connected(host, each) && each.agent === known.agent
+        return {
+          id: each.id,
+          name: each.id,
+          eligible: each.up,
+          unheardFor: heard ? 0 : world.now - Math.max(manager.since, known?.at ?? 0),
+          awayFor: each.up ? 0 : world.now - each.downSince,
+        }
+      }),
+    services: [...world.services.values()].map(
+      ({ member, host: home, running, version, restart }) => ({
+        member,
+        running,
+        current: version === world.headVersion,
+        updating: restart || (!running && isOn(world, { member, home })),
+      }),
+    ),
+    quietFor: world.now - leading.primaryAt,
+  }
+}
+
+const isOn = (world: World, { member, home }: { member: MemberId; home: string }): boolean =>
+  world.hosts.some((each) => each.id === home && each.up && each.places.get(member)?.process)
+
+/** Decides, or does the next of what it decided. */
+export const stepLeader = (world: World, host: SimHost): boolean => {
+  const leading = host.agent?.manager.leading
+  if (!leading || !host.up) return false
+  if (leading.pending === null) {
+    if (!hasQuorum(world, host)) return false
+    const facts = factsOf(world, host)
+    if (facts === null) return false
+    const decision = decide(facts)
+    if (decision.kind === 'wait') return false
+    leading.pending = { decision, version: world.store.version }
+    return true
+  }
+  const { decision, version } = leading.pending
+  leading.pending = null
+  if (!hasQuorum(world, host) || decision.kind === 'wait') return true
+  if (decision.kind === 'act') {
+    for (const action of decision.actions) {
+      // The leader may end in the midst of it.
+      if (world.random.chance(0.05)) break
+      perform(world, host, action)
+    }
+    return true
+  }
+  if (!decision.before.every((action) => perform(world, host, action))) return true
+  if (world.store.version !== version) {
+    count(world, 'lost races for the ledger')
+    return true
+  }
+  const before = world.store.ledger
+  world.store = { version: version + 1, ledger: decision.ledger }
+  note(
+    world,
+    `${host.id}: ${decision.explain.join('; ')} [${decision.ledger.phase} ${decision.ledger.epoch}]`,
+  )
+  if (decision.ledger.phase === 'held' && before.phase !== 'held') count(world, 'holds')
+  const { grant } = decision.ledger
+  if (grant && grant.epoch === decision.ledger.epoch && before.grant?.epoch !== grant.epoch) {
+    count(world, grant.position ? 'elections' : 'formings')
+    if (grant.position) judgeElection(world, grant)
+  }
+  for (const action of decision.after) perform(world, host, action)
+  return true
+}
+
+/** A newer copy that can be seen, and that nobody has given up, must not lose. */
+const judgeElection = (world: World, grant: NonNullable<typeof world.store.ledger.grant>): void => {
+  const { ledger } = world.store
+  const ordered = ledger.order?.epoch === ledger.epoch
+  const [winner] = Object.keys(grant.members)
+  const home = world.hosts.find(({ id }) => id === ledger.members[winner ?? '']?.host)
+  const chosen = home?.folders.get(winner ?? '')
+  const log = new Set(
+    placeOf(home ?? world.hosts[0]!, winner ?? '').process?.log ?? chosen?.data?.log,
+  )
+  if (ordered) {
+    count(world, 'orders')
+    for (const each of world.writes) if (!log.has(each.id)) each.excused ??= 'a person has decided'
+  }
+}
+
+const perform = (world: World, host: SimHost, action: Action): boolean => {
+  const service = world.services.get(action.member)
+  switch (action.do) {
+    case 'create':
+      if (!service) {
+        world.services.set(action.member, {
+          member: action.member,
+          host: action.host,
+          running: true,
+          version: world.headVersion,
+          restart: false,
+        })
+      }
+      return true
+    case 'start':
+    case 'stop':
+      if (service) service.running = action.do === 'start'
+      return true
+    case 'update':
+      if (service && service.version !== world.headVersion) {
+        service.version = world.headVersion
+        service.restart = true
+        count(world, 'updates')
+      }
+      return true
+    case 'remove':
+      world.services.delete(action.member)
+      return true
+    case 'verb': {
+      const inside = processes(world).find(({ member }) => member === action.inside)
+      if (!inside || !connected(host, inside.host)) return false
+      if (action.verb === 'remove')
+        return reconfigure(world, inside, { member: action.member, to: 'out' })
+      if (action.verb === 'settle')
+        return reconfigure(world, inside, { member: action.member, to: 'voter' })
+      return true
+    }
+    default:
+      return true
+  }
+}
