@@ -15,6 +15,7 @@ import type { Log } from './log.ts'
 import { Member } from './member.ts'
 import { type Membership, standingOf } from './membership.ts'
 import { type Metrics, createMetrics, serveMetrics } from './metrics.ts'
+import { RenderedServices } from './rendered-services.ts'
 import { readings, statusOf } from './readings.ts'
 
 export interface AgentOptions {
@@ -51,6 +52,7 @@ export class Agent implements AsyncDisposable {
   readonly #subscribers = new Set<(catalog: Catalog) => void>()
   readonly #api: Api
   readonly #keeper: Keeper | undefined
+  readonly #rendered: RenderedServices | undefined
   #metricsServer: Server | undefined
   #member: Member | undefined
   #waitingFor: string | null = 'Docker'
@@ -74,6 +76,17 @@ export class Agent implements AsyncDisposable {
             addresses: (container) => this.#member?.addressesOf(container) ?? {},
             onChange: () => this.#member?.membersChanged(),
             onEvent: (event) => onKeeperEvent(event, log, this.metrics),
+          })
+    this.#rendered =
+      volumes === null
+        ? undefined
+        : new RenderedServices({
+            engine,
+            path: (volume) => volumes.store.path(volume),
+            volumes: () =>
+              volumes.store.list().filter(({ type, member }) => type === 'run' && member === null),
+            onRendered: (service) => log.info({ service }, 'files made'),
+            onProblem: (service, reason) => log.warn({ service, reason }, 'files'),
           })
     this.#api = new Api({
       socket: options.socket,
@@ -114,7 +127,10 @@ export class Agent implements AsyncDisposable {
   async start(): Promise<void> {
     const { volumes, log } = this.#options
     await volumes?.start({
-      gate: async (...mount) => this.#keeper?.gate(...mount),
+      gate: async (volume, mountId, signal) => {
+        await this.#keeper?.gate(volume, mountId, signal)
+        await this.#rendered?.gate(volume, signal)
+      },
       onUnmounted: (...mount) => this.#keeper?.unmounted(...mount),
       log,
       metrics: this.metrics,
@@ -230,6 +246,7 @@ export class Agent implements AsyncDisposable {
         edge?.apply(catalog, membership.host)
         vip?.apply(catalog, containers)
         keeper?.apply(catalog)
+        this.#rendered?.apply(catalog)
         for (const tell of this.#subscribers) tell(catalog)
       },
     })

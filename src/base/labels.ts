@@ -1,6 +1,6 @@
 /**
  * Labels on Swarm objects. Always Spec.Labels of the object itself: changing those of the task template
- * restarts every task, which is right only for what belongs to the container (`postStart`).
+ * restarts every task, which is right only for what belongs to the container (`postStart`, `files`).
  */
 export const LABEL = {
   /** Docker's own: the stack an object belongs to. Kept so that `docker stack ls` goes on working. */
@@ -23,6 +23,11 @@ export const LABEL = {
   cluster: 'muster.cluster',
   /** Service of one member: hash of what it was made from. */
   memberOf: 'muster.member',
+  /**
+   * Container whose files Muster makes: JSON, `RenderedChoice` of src/recipes. On the container, so that its
+   * host knows at once.
+   */
+  files: 'muster.files',
   /** Config: the ledger of a clustered service. JSON, `Ledger` of src/catalog. */
   ledger: 'muster.ledger',
   /** Config: marks one deployed revision of a stack; value is its number. */

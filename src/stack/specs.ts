@@ -1,6 +1,7 @@
 import { LABEL } from '../base/index.ts'
 import type { Service, ServiceNetwork, Stack } from '../compose/index.ts'
 import type { Recipe } from '../recipes/index.ts'
+import { renderedService, renderedSpec } from './rendered.ts'
 import { checkKeys, type Problem } from './check.ts'
 import { clusteredService, headSpec, withoutData } from './clustered.ts'
 import { containerSpec } from './container-spec.ts'
@@ -110,11 +111,11 @@ const desiredService = (
   const { stack, options, problems, muster } = shared
   const mode = serviceMode(service, shared.awaited.has(key))
   const job = isJob(mode)
-  const clustered = clusteredService(key, service, {
-    muster,
-    recipes: options.recipes ?? [],
-    problems,
-  })
+  const rendered = renderedService(key, service, { muster, problems })
+  const clustered =
+    rendered === undefined
+      ? clusteredService(key, service, { muster, recipes: options.recipes ?? [], problems })
+      : undefined
   const written = serviceMounts(key, service, { stack, api: options.api, problems })
   const { kept: mounts, replaced } =
     clustered === undefined ? { kept: written, replaced: [] } : withoutData(written, clustered)
@@ -184,7 +185,12 @@ const desiredService = (
     restartWith: Object.entries(service.depends_on ?? {})
       .filter(([name, each]) => each.restart === true && stack.services[name] !== undefined)
       .map(([name]) => fullName(stack, name)),
-    spec: clustered === undefined ? spec : headSpec(spec, clustered),
+    spec:
+      clustered !== undefined
+        ? headSpec(spec, clustered)
+        : rendered !== undefined
+          ? renderedSpec(spec, rendered)
+          : spec,
   }
 }
 

@@ -5,8 +5,8 @@ import type { VolumeRecord } from './record.ts'
 import type { VolumeStore } from './store.ts'
 
 /**
- * Decides whether a container may have a volume of a member now. Resolves when it may, rejects with
- * the reason if not. `signal`: Docker does not wait any more.
+ * Decides whether a container may have a volume of a member, or one for rendered files, now. Resolves
+ * when it may, rejects with the reason if not. `signal`: Docker does not wait any more.
  */
 export type Gate = (volume: VolumeRecord, mountId: string, signal: AbortSignal) => Promise<void>
 
@@ -60,7 +60,10 @@ export const volumeDriver = (options: DriverOptions): Record<string, Operation> 
     '/VolumeDriver.Mount': async (body, signal) => {
       const mountId = textOf(body['ID'])
       const record = await store.use(known(body).name)
-      if (record.member !== null && record.type === 'local') await gate(record, mountId, signal)
+      // A member's data, and the files of others; a member's files come with its data.
+      if ((record.member !== null) === (record.type === 'local')) {
+        await gate(record, mountId, signal)
+      }
       signal.throwIfAborted()
       options.onMounted?.(record, mountId)
       return { Mountpoint: store.path(record) }
