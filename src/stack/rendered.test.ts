@@ -12,7 +12,7 @@ const made = async (text: string) =>
 
 const container = async (text: string) => {
   const result = await made(text)
-  const [service] = result.desired?.services ?? []
+  const service = 'desired' in result ? result.desired.services[0] : undefined
   if (!service) throw new Error(JSON.stringify(result.problems))
   return { name: service.name, ...service.spec.TaskTemplate.ContainerSpec }
 }

@@ -10,7 +10,7 @@ const optionsSchema = z.strictObject({})
 /** etcd: members vote, whoever has the majority goes on. */
 export const etcd: Recipe = {
   name: 'etcd',
-  images: ['etcd'],
+  images: ['etcd', 'muster/etcd'],
   topology: {
     minimum: 1,
     usual: 3,

@@ -26,7 +26,7 @@ const optionsOf = (given: Record<string, unknown>) => checkOptions(optionsSchema
 /** MariaDB with Galera: every member has all the data, one takes the writes. */
 export const galera: Recipe = {
   name: 'galera',
-  images: ['mariadb', 'library/mariadb'],
+  images: ['mariadb', 'library/mariadb', 'muster/mariadb'],
   topology: {
     minimum: 1,
     usual: 3,

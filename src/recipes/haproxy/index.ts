@@ -74,7 +74,7 @@ const balancedOf = (options: Record<string, unknown>): Balanced =>
  */
 export const haproxy: RenderedRecipe = {
   name: 'haproxy',
-  images: ['haproxy', 'library/haproxy'],
+  images: ['haproxy', 'library/haproxy', 'muster/haproxy'],
   claims: (environment) => environment.has(NAME) || environment.has(PORTS),
   options: (given, environment) => {
     checkOptions(optionsSchema, given)
