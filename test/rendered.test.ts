@@ -97,13 +97,13 @@ describe('the recipe haproxy', () => {
         if (!/app\.\d/.test(await get())) failed++
       }
     })()
-    await must(['scale', '--stack', 'bal', 'web=4'])
+    await must(['scale', 'web=4'])
     await until(
       'four to answer',
       async () => (await answering()).join() === 'app.1,app.2,app.3,app.4',
       { timeoutMs: 20_000 },
     )
-    await must(['scale', '--stack', 'bal', 'web=1'])
+    await must(['scale', 'web=1'])
     await until('one to answer', async () => (await answering()).length === 1, {
       timeoutMs: 20_000,
     })
@@ -114,7 +114,7 @@ describe('the recipe haproxy', () => {
   })
 
   it('goes on when the agent of its host does, and takes over what has changed meanwhile', async () => {
-    await must(['scale', '--stack', 'bal', 'web=2'])
+    await must(['scale', 'web=2'])
     await until('two to answer', async () => (await answering()).length === 2, {
       timeoutMs: 20_000,
     })

@@ -25,8 +25,14 @@ const VOLUME_DRIVER = 'muster'
 export const renderedService = (
   key: string,
   service: Service,
-  { muster, problems }: { muster: MusterOptions; problems: Problem[] },
+  context: {
+    muster: MusterOptions
+    /** Text of a config of the stack. */
+    config: (name: string) => string | null
+    problems: Problem[]
+  },
 ): Rendered | undefined => {
+  const { muster, config, problems } = context
   if (muster.recipe === false) return undefined
   const written = muster.recipe
   const { name, ...given } = typeof written === 'string' ? { name: written } : (written ?? {})
@@ -41,7 +47,10 @@ export const renderedService = (
       : RENDERED_RECIPES.find((each) => each.name === name)
   if (!recipe) return undefined
   try {
-    return { recipe, choice: { recipe: recipe.name, options: recipe.options(given, environment) } }
+    return {
+      recipe,
+      choice: { recipe: recipe.name, options: recipe.options(given, { environment, config }) },
+    }
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     const path: ModelPath = ['services', key, ...(written === undefined ? [] : [MUSTER_KEY])]

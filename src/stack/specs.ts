@@ -111,7 +111,11 @@ const desiredService = (
   const { stack, options, problems, muster } = shared
   const mode = serviceMode(service, shared.awaited.has(key))
   const job = isJob(mode)
-  const rendered = renderedService(key, service, { muster, problems })
+  const rendered = renderedService(key, service, {
+    muster,
+    config: (name) => configText(stack, name, options.contents),
+    problems,
+  })
   const clustered =
     rendered === undefined
       ? clusteredService(key, service, { muster, recipes: options.recipes ?? [], problems })
@@ -192,6 +196,11 @@ const desiredService = (
           ? renderedSpec(spec, rendered)
           : spec,
   }
+}
+
+const configText = (stack: Stack, name: string, contents: FileContents): string | null => {
+  const config = stack.configs[name]
+  return config?.content ?? contents.get(config?.file ?? '')?.toString() ?? null
 }
 
 const containerNames = ({ services }: Stack): string[] => {

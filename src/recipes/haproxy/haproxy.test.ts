@@ -24,10 +24,14 @@ const MEMBERS = [
   server('db-2', '10.0.1.6', { writer: true }),
   server('db-3', '10.0.1.7', { backup: true }),
 ]
+const given = (environment: [string, string][] = []) => ({
+  environment: new Map(environment),
+  config: () => null,
+})
 const options = (name: string, ports: string) =>
   haproxy.options(
     {},
-    new Map([
+    given([
       ['SERVICE_NAME', name],
       ['SERVICE_PORTS', ports],
     ]),
@@ -53,8 +57,8 @@ const sections = (config: string) =>
 
 describe('its variables', () => {
   it('are needed', () => {
-    expect(() => haproxy.options({}, new Map())).toThrow('SERVICE_NAME is missing')
-    expect(() => haproxy.options({}, new Map([['SERVICE_NAME', 'db']]))).toThrow(
+    expect(() => haproxy.options({}, given())).toThrow('SERVICE_NAME is missing')
+    expect(() => haproxy.options({}, given([['SERVICE_NAME', 'db']]))).toThrow(
       'SERVICE_PORTS is missing',
     )
     expect(() => options('d b', '80')).toThrow('no name of a service')

@@ -76,7 +76,7 @@ export const haproxy: RenderedRecipe = {
   name: 'haproxy',
   images: ['haproxy', 'library/haproxy', 'muster/haproxy'],
   claims: (environment) => environment.has(NAME) || environment.has(PORTS),
-  options: (given, environment) => {
+  options: (given, { environment }) => {
     checkOptions(optionsSchema, given)
     return { ...environmentOf(environment) }
   },

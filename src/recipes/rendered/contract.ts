@@ -39,6 +39,13 @@ export interface View {
 /** How running software is made to read its files again; null: it notices by itself. */
 export type Reload = { signal: string } | { command: string[] } | null
 
+/** What the recipe may ask of the file. */
+export interface FromFile {
+  environment: ReadonlyMap<string, string>
+  /** Text of an entry in `configs`; null if there is none, or none with text. */
+  config: (name: string) => string | null
+}
+
 export interface RenderedRecipe {
   name: string
   /** Names of images that it is for, if `claims` agrees. */
@@ -46,10 +53,7 @@ export interface RenderedRecipe {
   /** Whether a service with such an image wants it although the file does not say so. */
   claims: (environment: ReadonlyMap<string, string>) => boolean
   /** Checks the recipe's options and the service's environment; throws MusterError for people. */
-  options: (
-    given: Record<string, unknown>,
-    environment: ReadonlyMap<string, string>,
-  ) => Record<string, unknown>
+  options: (given: Record<string, unknown>, file: FromFile) => Record<string, unknown>
   /** Null: the image's own. Files are under /muster, read-only. */
   entrypoint: string[] | null
   render: (view: View, options: Record<string, unknown>) => RenderedFile[]

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { haproxy } from '../haproxy/index.ts'
+import { template } from '../template/index.ts'
 import type { RenderedRecipe } from './contract.ts'
 
 export * from './contract.ts'
 export { viewFrom } from './view.ts'
 
 /** Every recipe for ordinary services that comes with Muster. */
-export const RENDERED_RECIPES: readonly RenderedRecipe[] = [haproxy]
+export const RENDERED_RECIPES: readonly RenderedRecipe[] = [haproxy, template]
 
 /** The choice that a container's label carries; null if there is none that this version knows. */
 export const renderedChoice = (
