@@ -281,6 +281,20 @@ describe('virtual IPs in real network namespaces', () => {
     await a.run('ip', 'neigh', 'del', VIP, 'dev', 'eth0')
   })
 
+  it('take over a SYN that still waits to learn whose address that is', async () => {
+    await a.run(
+      'nft',
+      'add table ip early; add chain ip early out { type nat hook output priority -100; }',
+    )
+    await a.run('ip', 'neigh', 'flush', 'to', VIP)
+    await using tcp = a.client('wait', VIP, '9090')
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await apply(world([endpoint(c)]))
+    // Alone, it would be refused after 3 s: no route to host.
+    expect(await tcp.next(5000 * patience())).toMatchObject({ event: 'connected' })
+    await a.run('ip', 'neigh', 'flush', 'to', VIP)
+  })
+
   it('survive a container that ends meanwhile, and find one that starts', async () => {
     const gone = { id: 'x', netns: '/proc/999999/ns/net', networks: ['net1'] }
     vips.apply(world([endpoint(b)]), [...local(a), gone])

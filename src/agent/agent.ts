@@ -280,6 +280,7 @@ const prepareEdge = async (netns: string): Promise<void> => {
     script: EDGE_NETNS_SCRIPT,
     flows: false,
     prepare: false,
+    release: new Set(),
   })
   if (done === null) throw new MusterError('NOT_FOUND', `${netns} is gone.`)
 }

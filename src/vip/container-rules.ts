@@ -183,6 +183,7 @@ export class ContainerRules {
       script: this.#scriptNeeded() ? renderVipScript(table, remaining(dead, clock.now())) : null,
       routes: routes === '' || routes === this.#applied.routes ? null : routes,
       prepare: !this.#prepared,
+      release: added,
       flows: cuts.size > 0 || added.size > 0 || moved,
     })
     if (output === null) {

@@ -11,6 +11,8 @@ export interface NamespaceRequest {
   script: string | null
   flows: boolean
   prepare: boolean
+  /** Virtual IPs that have just got rules: what still waits to be sent to them is let go. */
+  release: ReadonlySet<string>
 }
 
 /** What is done inside the network namespace of a container. */
@@ -70,7 +72,7 @@ const placeOf = async (netns: string): Promise<'other' | 'own' | 'missing'> => {
 
 /** Runs `nsenter`, `nft`, `conntrack` and `ss` of this host. Needs root. */
 export const hostNamespaces: Namespace = {
-  async program(netns, { routes, script, flows, prepare }) {
+  async program(netns, { routes, script, flows, prepare, release }) {
     const place = await placeOf(netns)
     if (place === 'missing') return null
     if (place === 'own') {
@@ -80,6 +82,7 @@ export const hostNamespaces: Namespace = {
       ...(routes === null ? [] : [routes]),
       ...(script === null ? [] : [`${NFT.join(' ')} || exit 3`]),
       ...(prepare ? [PREPARE] : []),
+      ...(release.size > 0 ? [releaseCommand(release)] : []),
       ...(flows ? [FLOWS] : []),
     ]
     // The most frequent change is a script alone: one process, no shell.
@@ -121,6 +124,22 @@ const forgetCommand = ({ protocol, destination, replySource, state }: Forget): s
   `conntrack -D -p ${word(protocol)} --orig-dst ${address(destination)} --reply-src ${address(
     replySource,
   )}${state === undefined ? '' : ` --state ${word(state)}`}`
+
+/**
+ * What waits for an answer to ARP that may never come (Swarm answers for a virtual IP only where it
+ * has IPVS) is not sent again meanwhile, and fails after 3 s: no route to host. Here it is sent to
+ * nobody; when it is sent again, within a second, it meets the rules.
+ */
+const releaseCommand = (vips: ReadonlySet<string>): string =>
+  `while read -r to _ flags _ _ device; do
+  [ "$flags" = 0x0 ] || continue
+  case ' ${[...vips].map(address).join(' ')} ' in
+    *" $to "*) ip neigh replace "$to" lladdr ${NOBODY} dev "$device" nud stale || true ;;
+  esac
+done < /proc/self/net/arp`
+
+/** A MAC address that no device has: locally administered, and not one of Docker's. */
+const NOBODY = '06:00:00:00:00:01'
 
 const check = (value: string, fits: boolean): string => {
   if (!fits) throw new Error(`not fit for a command: ${JSON.stringify(value)}`)
