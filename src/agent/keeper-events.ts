@@ -14,6 +14,9 @@ export const onKeeperEvent = (event: KeeperEvent, log: Log, metrics: Metrics): v
       metrics.gateSeconds.observe({ outcome: 'refused' }, event.waitedMs / 1000)
       log.warn({ member, reason: event.reason }, 'member may not start')
       break
+    case 'waiting':
+      log.info({ member, reason: event.reason }, 'member waits at the gate')
+      break
     case 'founded':
       log.info({ member, epoch: event.epoch }, 'member is the first of its cluster')
       break

@@ -49,6 +49,7 @@ export interface KeeperContext {
 
 export type KeeperEvent =
   | { type: 'passed'; member: string; start: Start['kind']; epoch: number; waitedMs: number }
+  | { type: 'waiting'; member: string; reason: string }
   | { type: 'refused'; member: string; reason: string; waitedMs: number }
   | { type: 'founded'; member: string; epoch: number }
   | { type: 'promoted'; member: string; epoch: number }
@@ -154,6 +155,9 @@ export class MemberKeeper implements AsyncDisposable {
           const { start, epoch } = outcome
           onEvent({ type: 'passed', member: this.id, start, epoch, waitedMs: waited() })
           return
+        }
+        if (this.#problem !== outcome.reason) {
+          onEvent({ type: 'waiting', member: this.id, reason: outcome.reason })
         }
         this.#problem = outcome.reason
         this.#publish()
