@@ -150,6 +150,55 @@ describe('volumes on real engines', () => {
     }
   })
 
+  it('lists the volumes of all hosts, and removes only what nobody has', async () => {
+    interface Row {
+      name: string
+      host: string
+      stack: string | null
+      size: number
+      need: string
+      users: string[]
+      path: string
+    }
+    const list = async () =>
+      JSON.parse(await ok('host-1', ['muster', 'volume', 'ls', '--format', 'json'])) as Row[]
+    const rows = await list()
+    expect(rows.map(({ name }) => name)).toEqual([
+      'keep_one',
+      'keep_two',
+      'slots_each.1',
+      'slots_each.2',
+      'slots_each.3',
+    ])
+    expect(rows[0]).toMatchObject({
+      host: 'host-2',
+      stack: 'keep',
+      need: 'used',
+      users: ['keep_one'],
+    })
+    expect(rows[0]?.size).toBeGreaterThan(0)
+    const refused = await run('host-1', ['muster', 'volume', 'rm', '--yes', '--force', 'keep_one'])
+    expect(refused.exitCode).toBe(1)
+    expect(refused.stderr).toContain('keep_one on host-2 is used by keep_one')
+    expect(await ok('host-1', ['muster', 'volume', 'prune'])).toContain('nothing to remove')
+    await ok('host-1', ['muster', 'down', 'slots', '--yes'])
+    await until('the tasks to be gone', async () => (await list())[2]?.need === 'orphan', {
+      timeoutMs: 60_000,
+    })
+    expect(await ok('host-1', ['muster', 'volume', 'ls'])).toMatch(/slots_each\.1 +host-2 .*orphan/)
+    expect(await ok('host-1', ['muster', 'volume', 'inspect', 'host-2/slots_each.1'])).toContain(
+      rows[2]?.path,
+    )
+    expect((await run('host-1', ['muster', 'volume', 'prune'])).stderr).toContain('Add --yes')
+    await ok('host-1', ['muster', 'volume', 'rm', '--yes', 'slots_each.1'])
+    const pruned = await ok('host-1', ['muster', 'volume', 'prune', '--yes'])
+    expect(pruned).toContain('removed slots_each.3 on host-2')
+    expect((await list()).map(({ name }) => name)).toEqual(['keep_one', 'keep_two'])
+    expect((await run('host-2', ['ls', rows[2]?.path ?? ''])).exitCode).not.toBe(0)
+    // Docker has forgotten them, too.
+    expect(await ok('host-2', ['docker', 'volume', 'ls', '-q'])).not.toContain('slots_each')
+  })
+
   it('says in the list of tasks what is wrong', async () => {
     const tasks = await ok('host-1', [
       'docker',

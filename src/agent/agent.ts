@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { type Clock, MusterError, messageOf, pause } from '../base/index.ts'
-import { type Catalog, TUNABLES, emptyCatalog } from '../catalog/index.ts'
+import { type Catalog, type HostQuestion, TUNABLES, emptyCatalog } from '../catalog/index.ts'
 import { EDGE_NETNS_COMMANDS, EDGE_NETNS_SCRIPT, type Edge } from '../edge/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { permit, standing } from '../members/index.ts'
@@ -104,6 +104,12 @@ export class Agent implements AsyncDisposable {
         this.#subscribers.add(onCatalog)
         return () => this.#subscribers.delete(onCatalog)
       },
+      ask: async (host, question) => {
+        if (!this.#member) {
+          throw new MusterError('AGENT_REFUSED', `This agent waits for ${this.#waitingFor}.`)
+        }
+        return this.#member.ask(host, question)
+      },
       exec: async (connection, request) => {
         if (!this.#member) {
           throw new MusterError('AGENT_REFUSED', `This agent waits for ${this.#waitingFor}.`)
@@ -200,6 +206,15 @@ export class Agent implements AsyncDisposable {
     else await this.#standUp(standing)
   }
 
+  async #answer(question: HostQuestion): Promise<unknown> {
+    const { volumes } = this.#options
+    if (!volumes) throw new MusterError('AGENT_REFUSED', 'This agent keeps no volumes.')
+    if (question.what === 'volumes') return volumes.views(question)
+    await volumes.remove(question)
+    this.#keeper?.refresh()
+    return null
+  }
+
   /** Swarm gives this host no task with a volume of ours before. */
   async #anchorVolumes(): Promise<void> {
     try {
@@ -239,6 +254,7 @@ export class Agent implements AsyncDisposable {
         membersSettled: keeper.settled,
         memberReady: (...container) => keeper.ready(...container),
       }),
+      answer: (question) => this.#answer(question),
       prepareEdge: async ({ netns }) => {
         if (edge) await prepareEdge(netns)
       },

@@ -4,7 +4,17 @@ import { once } from 'node:events'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { Registry } from 'prom-client'
-import type { Catalog, ExecRequest } from '../catalog/index.ts'
+import { MusterError, messageOf } from '../base/index.ts'
+import {
+  type Catalog,
+  type ExecRequest,
+  type HostId,
+  type HostQuestion,
+  decodeQuestion,
+  decoders,
+  fromJson,
+  schema,
+} from '../catalog/index.ts'
 import { type CatalogEvent, eventsBetween } from './events.ts'
 import { readExecRequest, refuseExec } from './exec.ts'
 import { sendMetrics } from './metrics.ts'
@@ -19,6 +29,8 @@ export interface ApiOptions {
   catalog: () => Catalog
   /** Calls back at each new catalog until the returned function is called. */
   subscribe: (onCatalog: (catalog: Catalog) => void) => () => void
+  /** Asks a host of the cluster. */
+  ask: (host: HostId, question: HostQuestion) => Promise<unknown>
   /** Carries out a command; the connection is its own from here on. */
   exec: (connection: Duplex, request: ExecRequest) => Promise<void>
 }
@@ -42,6 +54,9 @@ export const catalogToJson = (catalog: Catalog): object => ({
   settings: catalog.settings,
 })
 
+/** Body of `POST /v1/ask`. */
+const asked = decoders.object({ host: schema.name, question: decodeQuestion })
+
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** The agent's API on its host's socket. Who may open the socket may do anything: root only. */
@@ -56,6 +71,7 @@ export class Api implements AsyncDisposable {
       'GET /v1/status': (_, response) => sendJson(response, options.status()),
       'GET /v1/catalog': (_, response) => sendJson(response, catalogToJson(options.catalog())),
       'GET /v1/events': (_, response) => this.#events(response),
+      'POST /v1/ask': (request, response) => void this.#ask(request, response),
       'GET /metrics': (_, response) => void sendMetrics(options.registry, response),
     }
     this.#server = createServer({ requestTimeout: 10_000 }, (request, response) => {
@@ -88,6 +104,18 @@ export class Api implements AsyncDisposable {
     this.#server.closeAllConnections()
     for (const connection of this.#upgraded) connection.destroy()
     await closed
+  }
+
+  async #ask(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const body = Buffer.concat(await request.toArray()).toString()
+      const { host, question } = fromJson(body, asked, 'question')
+      sendJson(response, { value: await this.#options.ask(host, question) })
+    } catch (error) {
+      const { code, hint } =
+        error instanceof MusterError ? error : { code: 'AGENT_REFUSED', hint: undefined }
+      sendJson(response, { error: { code, message: messageOf(error), hint: hint ?? null } })
+    }
   }
 
   #events(response: ServerResponse): void {

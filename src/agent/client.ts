@@ -8,13 +8,16 @@ import {
   type Catalog,
   CorruptMessage,
   type ExecRequest,
+  type HostId,
+  type HostQuestion,
   decodeChanges,
   decoders,
   reportId,
 } from '../catalog/index.ts'
 import type { ExecSession } from '../engine/index.ts'
 import type { EventLine } from './api.ts'
-import { execSession } from './exec-client.ts'
+import { execSession, remoteError } from './exec-client.ts'
+import { type VolumeView, decodeVolumeViews } from './volume-view.ts'
 import { type AgentStatus, decodeStatus } from './status.ts'
 
 /** What agents can be asked. Everything rejects with AGENT_UNREACHABLE while the agent is away. */
@@ -24,6 +27,10 @@ export interface AgentClient {
   catalog(): Promise<Catalog>
   /** What changes from now on, until the signal is aborted. */
   events(signal: AbortSignal): AsyncIterable<EventLine>
+  /** The volumes of a host; with `sizes` it looks at every file. Waits up to half a minute. */
+  volumes(host: HostId, options: { sizes: boolean }): Promise<VolumeView[]>
+  /** Removes a volume and its data from a host. CONFLICT while a container has it. */
+  removeVolume(host: HostId, volume: { name: string; uid: string }): Promise<void>
   /** Runs a command in a task's container, on whichever host. */
   exec(what: ExecRequest): Promise<ExecSession>
 }
@@ -37,6 +44,11 @@ export const connectAgent = (socket: string = AGENT_SOCKET): AgentClient => ({
   status: () => getJson(socket, '/v1/status', (value) => decodeStatus(value, 'status')),
   catalog: () => getJson(socket, '/v1/catalog', decodeCatalog),
   events: (signal) => events(socket, signal),
+  volumes: async (host, { sizes }) =>
+    understood(await ask(socket, host, { what: 'volumes', sizes }), decodeVolumeViews),
+  removeVolume: async (host, { name, uid }) => {
+    await ask(socket, host, { what: 'remove-volume', name, uid })
+  },
   exec: async (what) => {
     const asked = request({
       socketPath: socket,
@@ -103,17 +115,42 @@ const getJson = async <T>(
     const text = Buffer.concat(await response.toArray()).toString()
     return decode(JSON.parse(text))
   } catch (error) {
-    if (error instanceof CorruptMessage) {
-      throw new MusterError(
-        'AGENT_REFUSED',
-        `The agent's answer is not understood: ${error.message}.`,
-        {
-          cause: error,
-          hint: 'Agent and command are probably of different versions: restart the agent.',
-        },
-      )
-    }
+    if (error instanceof CorruptMessage) throw notUnderstood(error)
     throw unreachable(socket, error)
+  }
+}
+
+const notUnderstood = (cause: CorruptMessage): MusterError =>
+  new MusterError('AGENT_REFUSED', `The agent's answer is not understood: ${cause.message}.`, {
+    cause,
+    hint: 'Agent and command are probably of different versions: restart the agent.',
+  })
+
+/** Another agent has to be reached, and files to be counted. */
+const ASK_LIMIT_MS = 40_000
+
+const ask = async (socket: string, host: HostId, question: HostQuestion): Promise<unknown> => {
+  let text: string
+  try {
+    const signal = AbortSignal.timeout(ASK_LIMIT_MS)
+    const asked = request({ socketPath: socket, method: 'POST', path: '/v1/ask', signal })
+    asked.end(JSON.stringify({ host, question }))
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    text = Buffer.concat(await response.toArray()).toString()
+  } catch (error) {
+    throw unreachable(socket, error)
+  }
+  const answer = understood(JSON.parse(text), (value) => answered(value, 'answer'))
+  if (answer.error) throw remoteError(answer.error)
+  return answer.value
+}
+
+const understood = <T>(value: unknown, decode: (value: unknown) => T): T => {
+  try {
+    return decode(value)
+  } catch (error) {
+    if (!(error instanceof CorruptMessage)) throw error
+    throw notUnderstood(error)
   }
 }
 
@@ -130,7 +167,21 @@ async function* events(socket: string, signal: AbortSignal): AsyncGenerator<Even
   if (!signal.aborted) throw unreachable(socket, new Error('it ended the stream'))
 }
 
-const { anyText, integer, object } = decoders
+const { anyText, fallback, integer, nullable, object } = decoders
+const anything = (value: unknown): unknown => value
+const answered = object({
+  value: anything,
+  error: fallback(
+    nullable(
+      object({
+        code: anyText(64),
+        message: anyText(100_000),
+        hint: nullable(anyText(100_000)),
+      }),
+    ),
+    null,
+  ),
+})
 const catalogHead = object({ version: integer(0), origin: anyText(1024) })
 
 const decodeCatalog = (value: unknown): Catalog => {

@@ -61,13 +61,7 @@ export const execSession = (
         exited.resolve(message.code)
         connection.end()
       } else if (message.type === 'failed') {
-        fail(
-          new MusterError(
-            codeOf(message.code),
-            message.message,
-            message.hint === null ? {} : { hint: message.hint },
-          ),
-        )
+        fail(remoteError(message))
       } else if (message.type === 'refused') {
         fail(new MusterError('AGENT_REFUSED', message.message))
       }
@@ -94,6 +88,18 @@ export const execSession = (
 const pass = async (to: PassThrough, bytes: Uint8Array): Promise<void> => {
   if (!to.write(bytes)) await new Promise((resolve) => to.once('drain', resolve))
 }
+
+/** What an agent has refused, as if it had happened here. */
+export const remoteError = (failure: {
+  code: string
+  message: string
+  hint: string | null
+}): MusterError =>
+  new MusterError(
+    codeOf(failure.code),
+    failure.message,
+    failure.hint === null ? {} : { hint: failure.hint },
+  )
 
 const codeOf = (code: string): ErrorCode =>
   Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'ENGINE_REFUSED'

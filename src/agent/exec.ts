@@ -8,6 +8,7 @@ import {
   type ExecRequest,
   type ExecUpward,
   FRAME,
+  type HostQuestion,
   type FrameType,
   PROTOCOL,
   decodeExecDownward,
@@ -25,6 +26,16 @@ import { type Peer, connectPeer } from './tls.ts'
 /** A command line with its environment. */
 const MAX_REQUEST_BYTES = 2 * 2 ** 20
 const CLOSE_LIMIT_MS = 2000
+
+/** What a peer wants, from a connection on which nothing has been read yet. */
+export const readHostRequest = async (
+  connection: Readable,
+): Promise<{ exec: ExecRequest } | { question: HostQuestion }> => {
+  const message = await readFirstMessage(connection, MAX_REQUEST_BYTES, decodeExecUpward)
+  if (message.type === 'exec') return { exec: message.request }
+  if (message.type === 'ask') return { question: message.question }
+  throw new CorruptMessage('expected what to run or to answer')
+}
 
 /** What the caller wants, from a connection on which nothing has been read yet. */
 export const readExecRequest = async (connection: Readable): Promise<ExecRequest> => {

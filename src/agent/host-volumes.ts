@@ -12,9 +12,10 @@ import {
 } from '../volumes/index.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { type VolumeView, sizeOf, viewOf, volumeUsers } from './volume-view.ts'
 
 export interface HostVolumesOptions {
-  engine: Pick<Engine, 'createVolume' | 'removeVolume'>
+  engine: Pick<Engine, 'createVolume' | 'listContainers' | 'removeVolume'>
   /** Folder of the volumes, and of what they hold only while the host runs. */
   folder: string
   runFolder: string
@@ -73,9 +74,32 @@ export class HostVolumes implements AsyncDisposable {
     this.#anchored = true
   }
 
+  /** All of this host, for people. */
+  async views({ sizes }: { sizes: boolean }): Promise<VolumeView[]> {
+    const records = this.store.list().filter(({ name }) => name !== ANCHOR)
+    const users = volumeUsers(await this.#options.engine.listContainers({ all: true }))
+    return Promise.all(
+      records.map(async (record) => {
+        const path = this.store.path(record)
+        const size = sizes ? await sizeOf(path) : null
+        return viewOf(record, { path, size, users: users.get(record.name) ?? [] })
+      }),
+    )
+  }
+
   /** Removes a volume and its data. CONFLICT while a container has it, NOT_FOUND. */
-  async remove(name: string): Promise<void> {
+  async remove({ name, uid }: { name: string; uid: string }): Promise<void> {
     if (name === ANCHOR) throw new MusterError('CONFLICT', `${ANCHOR} is what Docker knows us by.`)
+    const record = this.store.list().find((each) => each.name === name)
+    if (record?.uid !== uid) {
+      throw new MusterError('NOT_FOUND', `Volume ${name} is not the one any more that was shown.`)
+    }
+    const users = volumeUsers(await this.#options.engine.listContainers({ all: true })).get(name)
+    if (users) {
+      throw new MusterError('CONFLICT', `Volume ${name} is used by ${users.join(', ')}.`, {
+        hint: 'Remove the service first, or wait until its last task is gone.',
+      })
+    }
     this.#givenUp.add(name)
     try {
       // Docker knows who uses it.

@@ -4,6 +4,7 @@ import {
   type Catalog,
   type ExecRequest,
   type Hello,
+  type HostQuestion,
   type HostId,
   type MemberId,
   type MemberReport,
@@ -18,8 +19,9 @@ import type { Engine } from '../engine/index.ts'
 import { wantsReturnPaths } from '../vip/index.ts'
 import { CertificateWatch, type Certificates, type Identity } from './certificates.ts'
 import { Containers } from './containers.ts'
+import { askPeer, serveQuestion } from './questions.ts'
 import type { EdgeSight } from './edge-sight.ts'
-import { readExecRequest, refuseExec, relayExec, serveExec } from './exec.ts'
+import { readHostRequest, refuseExec, relayExec, serveExec } from './exec.ts'
 import { Links } from './links.ts'
 import type { LocalContainer } from './local-container.ts'
 import type { Log } from './log.ts'
@@ -60,6 +62,8 @@ export interface MemberOptions {
   takenPorts: () => Promise<number[]>
   /** Whether a container that clients' own addresses are shown to can answer them. */
   isReturning: (container: string) => boolean
+  /** Answers a question about this host. */
+  answer: (question: HostQuestion) => Promise<unknown>
   /** Ends a start that waits for the engine. */
   signal: AbortSignal
   /** There is a new catalog to act on, or another list of local containers. */
@@ -247,6 +251,19 @@ export class Member implements AsyncDisposable {
     })
   }
 
+  /** Asks a host, this one or another. */
+  async ask(host: HostId, question: HostQuestion): Promise<unknown> {
+    const { port, version, answer } = this.#options
+    if (host === this.host) return answer(question)
+    const address = this.#catalog?.hosts.get(host)?.address
+    if (!address) throw new MusterError('NOT_FOUND', `There is no host ${host}.`)
+    return askPeer(question, {
+      peer: { host, address, port, manager: false },
+      certificates: this.#certificates.current,
+      version,
+    })
+  }
+
   get #own() {
     const { host, name, address } = this.#membership
     const { leaving, engineDown, edge } = this.#containers.state
@@ -318,7 +335,9 @@ export class Member implements AsyncDisposable {
 
   async #onExec({ socket }: Visitor): Promise<void> {
     try {
-      await serveExec(this.#options.engine, socket, await readExecRequest(socket))
+      const asked = await readHostRequest(socket)
+      if ('exec' in asked) await serveExec(this.#options.engine, socket, asked.exec)
+      else await serveQuestion(socket, asked.question, this.#options.answer)
     } catch (error) {
       refuseExec(socket, error)
     }

@@ -199,14 +199,36 @@ export interface ExecRequest {
   workingDir: string | null
 }
 
+/** What an agent is asked about its own host. */
+export type HostQuestion =
+  /** `sizes`: measured, which takes as long as there are files. */
+  | { what: 'volumes'; sizes: boolean }
+  /** `uid`: only if it is still this folder. */
+  | { what: 'remove-volume'; name: string; uid: string }
+
+const hostQuestions: Record<HostQuestion['what'], Decode<HostQuestion>> = {
+  volumes: object({ what: oneOf('volumes'), sizes: bool }),
+  'remove-volume': object({ what: oneOf('remove-volume'), name: schema.name, uid: schema.name }),
+}
+
+/** Throws CorruptMessage for a question that this version does not know. */
+export const decodeQuestion: Decode<HostQuestion> = (value, at) => {
+  const { what } = object({ what: oneOf('volumes', 'remove-volume') })(value, at)
+  return hostQuestions[what](value, at)
+}
+
 /** Beside the byte frames of an exec connection: from the caller, and to it. */
 export type ExecUpward =
   | { type: 'exec'; request: ExecRequest }
+  /** Instead of a command; answered once. */
+  | { type: 'ask'; question: HostQuestion }
   | { type: 'resize'; columns: number; rows: number }
 export type ExecDownward =
   | { type: 'welcome'; protocol: number; version: string }
   | { type: 'refused'; reason: Refusal; message: string }
   | { type: 'started' }
+  /** JSON, as the question has it. */
+  | { type: 'answer'; json: string }
   | { type: 'exit'; code: number }
   | { type: 'failed'; code: string; message: string; hint: string | null }
 
@@ -226,6 +248,7 @@ const execUpward: Record<ExecUpward['type'], Decode<ExecUpward>> = {
       workingDir: fallback(nullable(argument), null),
     }),
   }),
+  ask: object({ type: oneOf('ask'), question: decodeQuestion }),
   resize: object({ type: oneOf('resize'), columns: integer(1, 65_535), rows: integer(1, 65_535) }),
 }
 
@@ -233,6 +256,7 @@ const execDownward: Record<ExecDownward['type'], Decode<ExecDownward>> = {
   welcome: object({ type: oneOf('welcome'), protocol: integer(1), version: shortText }),
   refused: object({ type: oneOf('refused'), reason: oneOf(...REFUSALS), message: shortText }),
   started: object({ type: oneOf('started') }),
+  answer: object({ type: oneOf('answer'), json: anyText(4_000_000) }),
   exit: object({ type: oneOf('exit'), code: integer(-1, 65_535) }),
   failed: object({
     type: oneOf('failed'),

@@ -7,6 +7,7 @@ import * as config from './config.ts'
 import * as demo from './demo.ts'
 import * as lab from './lab.ts'
 import * as stack from './stack.ts'
+import * as volume from './volume.ts'
 
 /**
  * The whole command tree. Declaring a command is cheap; what it does is imported when it runs, so
@@ -29,6 +30,7 @@ First steps:
   muster up                      deploy compose.yaml of this folder
   muster demo                    see it all on one machine, on virtual hosts`,
     )
-  for (const group of [stack, clustered, agent, cluster, config, lab, demo]) group.register(program)
+  for (const group of [stack, clustered, volume, agent, cluster, config, lab, demo])
+    group.register(program)
   return program
 }

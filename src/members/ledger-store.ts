@@ -47,6 +47,23 @@ export const readStoredLedgers = async (
 }
 
 /**
+ * Forgets a clustered service of which there are no data left: its ledger and its secrets. False if
+ * there was no ledger.
+ */
+export const dropLedger = async (
+  engine: Pick<Engine, 'listConfigs' | 'removeConfig' | 'listSecrets' | 'removeSecret'>,
+  cluster: ClusterName,
+): Promise<boolean> => {
+  const label = [`${LABEL.cluster}=${cluster}`]
+  const configs = (await engine.listConfigs({ label })).filter(
+    ({ Spec }) => Spec.Name === ledgerName(cluster),
+  )
+  for (const { ID } of configs) await engine.removeConfig(ID)
+  for (const { ID } of await engine.listSecrets({ label })) await engine.removeSecret(ID)
+  return configs.length > 0
+}
+
+/**
  * Writes a ledger that follows from `before` (undefined: there was none). False if somebody else was
  * faster: nothing of what follows from it may be done then.
  */

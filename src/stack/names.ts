@@ -81,10 +81,13 @@ export const notFound = (
   return new MusterError('NOT_FOUND', `There is no ${what} "${name}".`, {
     hint:
       close === undefined
-        ? `See what there is: muster ${what === 'stack' ? 'ls' : 'ps'}`
+        ? `See what there is: muster ${LISTS[what] ?? 'ps'}`
         : `Did you mean "${close}"?`,
   })
 }
+
+/** The command that lists things of a kind. */
+const LISTS: Record<string, string> = { stack: 'ls', volume: 'volume ls' }
 
 const closest = (name: string, candidates: readonly string[]): string | undefined =>
   [...new Set(candidates)]
