@@ -333,10 +333,10 @@ export const SERVICE_KEYS: Keys<Service> = {
   models: firm('there is no model runner in the cluster'),
   network_mode: {
     ...firm(
-      'replicas run on different hosts and cannot share or lose a network',
-      'use networks; host is possible',
+      'replicas run on different hosts and cannot share the network of a container',
+      'put both on one network of the file; host and none are possible',
     ),
-    when: (value) => value !== 'host' && value !== 'bridge' && value !== 'default',
+    when: (value) => !['host', 'none', 'bridge', 'default'].includes(String(value)),
   },
   networks: { fate: 'swarm', each: serviceNetwork },
   oom_kill_disable: notInSwarm(),

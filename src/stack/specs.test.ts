@@ -103,7 +103,7 @@ describe('keys that a cluster cannot carry', () => {
     ['ports: ["[::1]:80:80"]', 'services.web.ports.0.host_ip'],
     ['pid: host', 'services.web.pid'],
     ['devices: ["/dev/null:/dev/null"]', 'services.web.devices'],
-    ['network_mode: none', 'services.web.network_mode'],
+    ['network_mode: "container:x"', 'services.web.network_mode'],
     ['mac_address: 02:42:ac:11:00:03', 'services.web.mac_address'],
     ['cpuset: "0"', 'services.web.cpuset'],
     ['pre_stop: [{ command: ls }]', 'services.web.pre_stop'],
@@ -135,6 +135,19 @@ describe('keys that a cluster cannot carry', () => {
       Privileges: { NoNewPrivileges: true },
       OomScoreAdj: 10,
     })
+  })
+
+  test('network_mode none is a network on which nobody else is', async () => {
+    const { services, networks, notes } = await desiredFrom(
+      'services: { web: { image: web, network_mode: none }, db: { image: db } }',
+    )
+    expect(services.map((each) => each.spec.TaskTemplate.Networks?.[0]?.Target)).toEqual([
+      'shop_web_none',
+      'shop_default',
+    ])
+    const own = networks.find((each) => each.name === 'shop_web_none')
+    expect(own?.request.Internal).toBe(true)
+    expect(notes.join()).toContain('web: network_mode none')
   })
 
   test('container_name is one more name, and said', async () => {

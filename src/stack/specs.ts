@@ -24,6 +24,8 @@ import { desiredFiles, type FileContents, type FileNames } from './files.ts'
 import { familiarImage, parseImage } from './image.ts'
 import { serviceMounts } from './mounts.ts'
 import { desiredNetworks } from './networks.ts'
+import { attachments, containerNameNotes, linkAliases } from './attachments.ts'
+import { isolationNotes, withModesAsNetworks } from './network-modes.ts'
 import { withPreStartJobs } from './pre-start.ts'
 import { servicePorts } from './ports.ts'
 import { tolerances } from './tolerance.ts'
@@ -47,19 +49,18 @@ export type SpecResult = { desired: DesiredStack; problems: [] } | { problems: P
 
 /** What a Compose project wants to exist in the cluster. Pure. */
 export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
-  const whole = withDefaultNetwork(written)
   const problems: Problem[] = []
   const musters = new Map(
-    Object.entries(whole.services).map(([key, service]) => [
+    Object.entries(written.services).map(([key, service]) => [
       key,
       parseMusterOptions(key, service, problems),
     ]),
   )
-  const tolerated = tolerances(whole, musters, { flags: options.tolerate ?? [], problems })
-  const checked = checkKeys(whole, { api: options.api, tolerated })
+  const tolerated = tolerances(written, musters, { flags: options.tolerate ?? [], problems })
+  const checked = checkKeys(written, { api: options.api, tolerated })
   problems.push(...checked.problems)
-  const notes = [...checked.notes, ...containerNames(whole)]
-  const stack = withPreStartJobs(whole)
+  const notes = [...checked.notes, ...containerNameNotes(written), ...isolationNotes(written)]
+  const stack = withPreStartJobs(withModesAsNetworks(written))
   const { files, names } = desiredFiles(stack, options.contents, problems)
   const shared: Shared = {
     stack,
@@ -77,19 +78,6 @@ export const toDesired = (written: Stack, options: SpecOptions): SpecResult => {
   if (problems.length > 0) return { problems }
   return { desired: { name: stack.name, networks, files, services, notes }, problems: [] }
 }
-
-/** Modes of one machine whose meaning here is the network that every service gets. */
-const ORDINARY_MODES = new Set(['bridge', 'default'])
-
-const withDefaultNetwork = (stack: Stack): Stack =>
-  stack.networks.default === undefined &&
-  Object.values(stack.services).some((each) => ORDINARY_MODES.has(each.network_mode ?? ''))
-    ? {
-        ...stack,
-        locate: (path) => stack.locate(path),
-        networks: { ...stack.networks, default: { name: `${stack.name}_default` } },
-      }
-    : stack
 
 interface Shared {
   stack: Stack
@@ -203,16 +191,6 @@ const configText = (stack: Stack, name: string, contents: FileContents): string 
   return config?.content ?? contents.get(config?.file ?? '')?.toString() ?? null
 }
 
-const containerNames = ({ services }: Stack): string[] => {
-  const named = Object.entries(services).filter(([, each]) => each.container_name !== undefined)
-  return named.length === 0
-    ? []
-    : [
-        `container_name of ${named.map(([key]) => key).join(', ')}: one more name on the networks; ` +
-          'containers are called STACK_SERVICE.SLOT.ID.',
-      ]
-}
-
 /** The name of a service is a DNS label. */
 const MAX_NAME = 63
 
@@ -251,39 +229,6 @@ const ownLabels = (key: string, service: Service, problems: Problem[]): Record<s
   return labels
 }
 
-type Attachment = NonNullable<SwarmTaskTemplate['Networks']>[number]
-
-const attachments = (key: string, service: Service, shared: Shared): Attachment[] => {
-  if (service.network_mode === 'host') return [{ Target: 'host' }]
-  // Any other mode is refused by the table of keys.
-  if (service.network_mode !== undefined && !ORDINARY_MODES.has(service.network_mode)) return []
-  const networks = Object.entries(service.networks ?? {})
-  const wanted: [string, ServiceNetwork | undefined][] =
-    networks.length > 0 ? networks : [['default', undefined]]
-  return wanted
-    .map(([name, attachment]): Attachment => {
-      const network = shared.stack.networks[name]
-      if (network === undefined) {
-        shared.problems.push({
-          path: ['services', key, 'networks', name],
-          message: `there is no network "${name}" in the file.`,
-        })
-      }
-      const aliases = [
-        ...(attachment?.aliases ?? []),
-        ...(service.container_name === undefined ? [] : [service.container_name]),
-        ...(shared.aliases.get(key) ?? []),
-        key,
-      ]
-      return {
-        Target: network?.name ?? name,
-        Aliases: [...new Set(aliases)],
-        ...(attachment?.driver_opts === undefined ? {} : { DriverOpts: attachment.driver_opts }),
-      }
-    })
-    .sort((a, b) => ((a.Target ?? '') < (b.Target ?? '') ? -1 : 1))
-}
-
 const awaitedToComplete = (stack: Stack): Set<string> =>
   new Set(
     Object.values(stack.services).flatMap((service) =>
@@ -305,22 +250,3 @@ const dependencies = (key: string, service: Service, shared: Shared): Dependency
       },
     ]
   })
-
-/** `links: [db:database]` gives `db` the name `database` on its networks. */
-const linkAliases = (stack: Stack, problems: Problem[]): Map<string, string[]> => {
-  const aliases = new Map<string, string[]>()
-  for (const [key, service] of Object.entries(stack.services)) {
-    for (const [i, link] of (service.links ?? []).entries()) {
-      const [target = '', alias] = link.split(':', 2)
-      if (stack.services[target] === undefined) {
-        problems.push({
-          path: ['services', key, 'links', i],
-          message: `there is no service "${target}" in the file.`,
-        })
-      } else if (alias !== undefined && alias !== target) {
-        aliases.set(target, [...(aliases.get(target) ?? []), alias])
-      }
-    }
-  }
-  return aliases
-}
