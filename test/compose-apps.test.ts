@@ -222,8 +222,8 @@ describe.concurrent('an application', { timeout: 240_000 }, () => {
   it('that is on every host', async () => {
     await up('everywhere.yaml')
     const all = await containers('everywhere_probe')
-    expect(all.map((each) => each.Config.Hostname).sort()).toEqual(
-      lab.hosts.map((host) => `probe-${host}`).sort(),
+    expect(new Set(all.map((each) => each.Config.Hostname))).toEqual(
+      new Set(lab.hosts.map((host) => `probe-${host}`)),
     )
   })
 
@@ -231,7 +231,7 @@ describe.concurrent('an application', { timeout: 240_000 }, () => {
     const said = await up('batch.yaml')
     expect(said).toContain('a job of 3 tasks')
     const { stdout, stderr } = await muster(['logs', 'batch_work'])
-    for (const part of [0, 1, 2]) expect(stdout + stderr).toContain(`part ${part} done`)
+    expect((stdout + stderr).match(/part \d done/g)).toHaveLength(3)
   })
 
   it('of the time of version 2', async () => {

@@ -1,0 +1,1063 @@
+/**
+ * The features of the Compose Specification, one a row, and what becomes of each on a cluster.
+ *
+ * A fragment with `services:` is a whole file, any other is what a service `web` with the image `app`
+ * has. What is expected:
+ * - `{ PLACE: VALUE }`: what is asked of the cluster; `C.`, `T.` and `S.` are the container, the task
+ *   template and the spec of `web`
+ * - `!PATH`: refused there
+ * - `=`: the same as without
+ */
+export type Expected = Record<string, unknown> | `!${string}` | '='
+
+export interface Feature {
+  number: number
+  name: string
+  yaml: string
+  expected: Expected
+  /** Beside the Compose file, `compose.yaml`. */
+  files?: Record<string, string>
+  env?: Record<string, string>
+  profiles?: string[]
+  envFiles?: string[]
+  /** Compose files instead of `compose.yaml` alone. */
+  from?: string[]
+}
+
+type Row = [number, string, string, Expected, Partial<Feature>?]
+
+const NS = 'com.docker.stack.namespace'
+const SHOP = { [NS]: 'shop' }
+const DB = 'services: { web: { image: app'
+const notBuilt = (name: string, key: string): [string, string, Expected] => [
+  `build: ${name}`,
+  `build: { context: ., ${key} }`,
+  '=',
+]
+
+const ROWS: Row[] = [
+  // Top level
+  [1, 'version', 'version: "3.8"\nservices: { web: { image: app } }', '='],
+  [2, 'name', 'name: other\nservices: { web: { image: app } }', { 'S.Name': 'other_web' }, {}],
+  [
+    3,
+    'include',
+    'include: [db.yaml]\nservices: { web: { image: app } }',
+    { 'services.db.image': 'pg' },
+    { files: { 'db.yaml': 'services: { db: { image: pg } }' } },
+  ],
+  [4, 'services', 'services: { web: { image: app } }', { 'S.Name': 'shop_web' }],
+  [
+    5,
+    'networks',
+    `${DB}, networks: [n] } }\nnetworks: { n: {} }`,
+    { 'networks.shop_n.Driver': 'overlay', 'T.Networks.0.Target': 'shop_n' },
+  ],
+  [
+    6,
+    'volumes',
+    `${DB}, volumes: ["vol:/v"] } }\nvolumes: { vol: {} }`,
+    { 'C.Mounts.0.Source': 'shop_vol' },
+  ],
+  [
+    7,
+    'configs',
+    `${DB}, configs: [c] } }\nconfigs: { c: { content: x } }`,
+    { 'C.Configs.0.File.Name': '/c' },
+  ],
+  [
+    8,
+    'secrets',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { environment: X } }`,
+    { 'C.Secrets.0.File.Name': 'c' },
+    { env: { X: 'x' } },
+  ],
+  [9, 'models', `${DB} } }\nmodels: { m: { model: ai/m } }`, '!models.m'],
+  [10, 'x-* extension fields', `x-a: 1\n${DB}, x-b: 2 } }`, '='],
+  // Services
+  [11, 'annotations', 'annotations: { a: b }', '!annotations'],
+  [12, 'attach', 'attach: false', '='],
+  [13, 'build (short)', 'build: .', '='],
+  [14, 'blkio_config', 'blkio_config: { weight: 300 }', '!blkio_config'],
+  [15, 'cap_add', 'cap_add: [net_admin]', { 'C.CapabilityAdd': ['CAP_NET_ADMIN'] }],
+  [16, 'cap_drop', 'cap_drop: [ALL]', { 'C.CapabilityDrop': ['ALL'] }],
+  [17, 'cgroup', 'cgroup: host', '!cgroup'],
+  [18, 'cgroup_parent', 'cgroup_parent: m', '!cgroup_parent'],
+  [19, 'command (string)', 'command: run "a b" $$C', { 'C.Args': ['run', 'a b', '$C'] }],
+  [20, 'command (list)', 'command: [run, a b]', { 'C.Args': ['run', 'a b'] }],
+  [21, 'command: []', 'command: []', '!command'],
+  [
+    22,
+    'configs (short)',
+    `${DB}, configs: [c] } }\nconfigs: { c: { content: x } }`,
+    { 'C.Configs.0.File.Mode': 0o444 },
+  ],
+  [
+    23,
+    'configs (long)',
+    `${DB}, configs: [{ source: c, target: /t, uid: "1", gid: "2", mode: 0440 }] } }\nconfigs: { c: { content: x } }`,
+    { 'C.Configs.0.File': { Name: '/t', UID: '1', GID: '2', Mode: 0o440 } },
+  ],
+  [24, 'container_name', 'container_name: boss', { 'T.Networks.0.Aliases': ['boss', 'web'] }],
+  [25, 'cpu_count', 'cpu_count: 2', '!cpu_count'],
+  [26, 'cpu_percent', 'cpu_percent: 50', '!cpu_percent'],
+  [27, 'cpu_shares', 'cpu_shares: 512', '!cpu_shares'],
+  [28, 'cpu_quota', 'cpu_quota: 50000', { 'T.Resources.Limits.NanoCPUs': 5e8 }],
+  [29, 'cpu_period', 'cpu_quota: 50000\ncpu_period: 50000', { 'T.Resources.Limits.NanoCPUs': 1e9 }],
+  [30, 'cpu_rt_runtime', 'cpu_rt_runtime: 1000', '!cpu_rt_runtime'],
+  [31, 'cpu_rt_period', 'cpu_rt_period: 1000', '!cpu_rt_period'],
+  [32, 'cpus', 'cpus: 1.5', { 'T.Resources.Limits.NanoCPUs': 15e8 }],
+  [33, 'cpuset', 'cpuset: "0"', '!cpuset'],
+  [
+    34,
+    'credential_spec',
+    'credential_spec: { file: f.json }',
+    { 'C.Privileges.CredentialSpec.File': 'f.json' },
+  ],
+  [
+    35,
+    'depends_on (list)',
+    `${DB}, depends_on: [db] }, db: { image: pg } }`,
+    {
+      'services.web.after': [{ service: 'shop_db', condition: 'service_started', required: true }],
+    },
+  ],
+  [
+    36,
+    'depends_on service_started',
+    `${DB}, depends_on: { db: { condition: service_started } } }, db: { image: pg } }`,
+    { 'services.web.after.0.condition': 'service_started' },
+  ],
+  [
+    37,
+    'depends_on service_healthy',
+    `${DB}, depends_on: { db: { condition: service_healthy } } }, db: { image: pg } }`,
+    { 'services.web.after.0.condition': 'service_healthy' },
+  ],
+  [
+    38,
+    'depends_on service_completed_successfully',
+    `${DB}, depends_on: { db: { condition: service_completed_successfully } } }, db: { image: pg } }`,
+    {
+      'services.db.spec.Mode.ReplicatedJob.TotalCompletions': 1,
+      'services.db.spec.TaskTemplate.RestartPolicy.Condition': 'none',
+    },
+  ],
+  [
+    39,
+    'depends_on required: false',
+    `${DB}, depends_on: { db: { condition: service_started, required: false } } }, db: { image: pg, profiles: [p] } }`,
+    { 'services.web.after': [] },
+  ],
+  [
+    40,
+    'depends_on restart: true',
+    `${DB}, depends_on: { db: { condition: service_started, restart: true } } }, db: { image: pg } }`,
+    { 'services.web.restartWith': ['shop_db'] },
+  ],
+  [41, 'develop', 'develop: { watch: [{ path: ., action: rebuild }] }\nbuild: .', '='],
+  [42, 'device_cgroup_rules', 'device_cgroup_rules: ["c 1:3 mr"]', '!device_cgroup_rules'],
+  [43, 'devices (short)', 'devices: ["/dev/null"]', '!devices'],
+  [44, 'devices (long / CDI)', 'devices: [{ source: vendor.com/x=y }]', '!devices'],
+  [45, 'dns', 'dns: 1.1.1.1', { 'C.DNSConfig.Nameservers': ['1.1.1.1'] }],
+  [46, 'dns_opt', 'dns_opt: ["ndots:1"]', { 'C.DNSConfig.Options': ['ndots:1'] }],
+  [47, 'dns_search', 'dns_search: example.com', { 'C.DNSConfig.Search': ['example.com'] }],
+  [48, 'domainname', 'hostname: h\ndomainname: example.com', { 'C.Hostname': 'h.example.com' }],
+  [49, 'entrypoint (string)', 'entrypoint: run it', { 'C.Command': ['run', 'it'] }],
+  [50, 'entrypoint (list)', 'entrypoint: [run, it]', { 'C.Command': ['run', 'it'] }],
+  [
+    51,
+    'env_file (string/list)',
+    'env_file: a.env',
+    { 'C.Env': ['A=1'] },
+    { files: { 'a.env': 'A=1' } },
+  ],
+  [52, 'env_file long (path, required)', 'env_file: [{ path: no.env, required: false }]', '='],
+  [
+    53,
+    'env_file format: raw',
+    'env_file: [{ path: a.env, format: raw }]',
+    { 'C.Env': ['A="$X"'] },
+    { files: { 'a.env': 'A="$X"' } },
+  ],
+  [54, 'environment (map)', 'environment: { A: 1, B: x }', { 'C.Env': ['A=1', 'B=x'] }],
+  [55, 'environment boolean value', 'environment: { A: true }', { 'C.Env': ['A=true'] }],
+  [
+    56,
+    'environment (list)',
+    'environment: [A=1, FROM_OUTSIDE]',
+    { 'C.Env': ['A=1', 'FROM_OUTSIDE=yes'] },
+    { env: { FROM_OUTSIDE: 'yes' } },
+  ],
+  [57, 'expose', 'expose: ["80"]', '='],
+  [
+    58,
+    'extends',
+    `services: { base: { image: app, user: u }, web: { extends: base } }`,
+    { 'C.User': 'u' },
+  ],
+  [59, 'external_links', 'external_links: [other]', '!external_links'],
+  [60, 'extra_hosts (list)', 'extra_hosts: ["h:1.2.3.4"]', { 'C.Hosts': ['1.2.3.4 h'] }],
+  [61, 'extra_hosts (map, = form)', 'extra_hosts: ["h=::1"]', { 'C.Hosts': ['::1 h'] }],
+  [62, 'gpus', 'gpus: all', '!gpus'],
+  [63, 'group_add', 'group_add: [wheel, 10]', { 'C.Groups': ['wheel', '10'] }],
+  [
+    64,
+    'healthcheck',
+    'healthcheck: { test: [CMD, t], interval: 1s, timeout: 2s, retries: 3, start_period: 4s }',
+    {
+      'C.Healthcheck': {
+        Test: ['CMD', 't'],
+        Interval: 1e9,
+        Timeout: 2e9,
+        Retries: 3,
+        StartPeriod: 4e9,
+      },
+    },
+  ],
+  [
+    65,
+    'healthcheck test (string)',
+    'healthcheck: { test: t -a }',
+    { 'C.Healthcheck.Test': ['CMD-SHELL', 't -a'] },
+  ],
+  [
+    66,
+    'healthcheck start_interval',
+    'healthcheck: { test: t, start_interval: 1s }',
+    { 'C.Healthcheck.StartInterval': 1e9 },
+  ],
+  [
+    67,
+    'healthcheck disable',
+    'healthcheck: { disable: true }',
+    { 'C.Healthcheck': { Test: ['NONE'] } },
+  ],
+  [68, 'hostname', 'hostname: "h-{{.Task.Slot}}"', { 'C.Hostname': 'h-{{.Task.Slot}}' }],
+  [69, 'image', 'image: redis', { 'C.Image': 'redis:latest' }],
+  [70, 'init', 'init: true', { 'C.Init': true }],
+  [71, 'ipc', 'ipc: host', '!ipc'],
+  [72, 'isolation', 'isolation: default', { 'C.Isolation': 'default' }],
+  [73, 'labels (map/list)', 'labels: [a=b]', { 'C.Labels': { a: 'b', ...SHOP } }],
+  [74, 'label_file', 'label_file: l', { 'C.Labels': { a: 'b', ...SHOP } }, { files: { l: 'a=b' } }],
+  [
+    75,
+    'links',
+    `${DB}, links: ["db:mysql"] }, db: { image: pg } }`,
+    { 'services.db.spec.TaskTemplate.Networks.0.Aliases': ['mysql', 'db'] },
+  ],
+  [
+    76,
+    'logging',
+    'logging: { driver: json-file, options: { max-size: 1m } }',
+    { 'T.LogDriver': { Name: 'json-file', Options: { 'max-size': '1m' } } },
+  ],
+  [77, 'mac_address', 'mac_address: 02:42:ac:11:00:03', '!mac_address'],
+  [78, 'mem_limit', 'mem_limit: 64m', { 'T.Resources.Limits.MemoryBytes': 2 ** 26 }],
+  [
+    79,
+    'mem_reservation',
+    'mem_reservation: 64m',
+    { 'T.Resources.Reservations.MemoryBytes': 2 ** 26 },
+  ],
+  [80, 'mem_swappiness', 'mem_swappiness: 10', { 'T.Resources.MemorySwappiness': 10 }],
+  [
+    81,
+    'memswap_limit',
+    'mem_limit: 64m\nmemswap_limit: 128m',
+    { 'T.Resources.SwapBytes': 2 ** 26 },
+  ],
+  [82, 'models (list)', `${DB}, models: [m] } }\nmodels: { m: { model: ai/m } }`, '!models'],
+  [
+    83,
+    'models (map)',
+    `${DB}, models: { m: { endpoint_var: E } } } }\nmodels: { m: { model: ai/m } }`,
+    '!models',
+  ],
+  [84, 'network_mode: host', 'network_mode: host', { 'T.Networks': [{ Target: 'host' }] }],
+  [85, 'network_mode: none', 'network_mode: none', { 'networks.shop_web_none.Internal': true }],
+  [
+    86,
+    'network_mode: service:x / container:x',
+    `${DB}, network_mode: "service:db" }, db: { image: pg } }`,
+    '!network_mode',
+  ],
+  [
+    87,
+    'networks (list)',
+    `${DB}, networks: [n] } }\nnetworks: { n: {} }`,
+    { 'T.Networks': [{ Target: 'shop_n', Aliases: ['web'] }] },
+  ],
+  [
+    88,
+    'networks.aliases',
+    `${DB}, networks: { n: { aliases: [a] } } } }\nnetworks: { n: {} }`,
+    { 'T.Networks.0.Aliases': ['a', 'web'] },
+  ],
+  [
+    89,
+    'networks.ipv4_address / ipv6_address',
+    `${DB}, networks: { n: { ipv4_address: 10.0.0.9 } } } }\nnetworks: { n: {} }`,
+    '!networks.n.ipv4_address',
+  ],
+  [
+    90,
+    'networks.link_local_ips',
+    `${DB}, networks: { n: { link_local_ips: [169.254.1.1] } } } }\nnetworks: { n: {} }`,
+    '!networks.n.link_local_ips',
+  ],
+  [
+    91,
+    'networks.mac_address',
+    `${DB}, networks: { n: { mac_address: 02:42:ac:11:00:03 } } } }\nnetworks: { n: {} }`,
+    '!networks.n.mac_address',
+  ],
+  [
+    92,
+    'networks.driver_opts',
+    `${DB}, networks: { n: { driver_opts: { a: b } } } }\n}\nnetworks: { n: {} }`,
+    { 'T.Networks.0.DriverOpts': { a: 'b' } },
+  ],
+  [
+    93,
+    'networks.priority',
+    `${DB}, networks: { n: { priority: 10 } } } }\nnetworks: { n: {} }`,
+    '!networks.n.priority',
+  ],
+  [
+    94,
+    'networks.gw_priority',
+    `${DB}, networks: { n: { gw_priority: 10 } } } }\nnetworks: { n: {} }`,
+    '!networks.n.gw_priority',
+  ],
+  [
+    95,
+    'networks.interface_name',
+    `${DB}, networks: { n: { interface_name: eth7 } } } }\nnetworks: { n: {} }`,
+    '!networks.n.interface_name',
+  ],
+  [96, 'oom_kill_disable', 'oom_kill_disable: true', '!oom_kill_disable'],
+  [97, 'oom_score_adj', 'oom_score_adj: 10', { 'C.OomScoreAdj': 10 }],
+  [98, 'pid', 'pid: host', '!pid'],
+  [99, 'pids_limit', 'pids_limit: 10', { 'T.Resources.Limits.Pids': 10 }],
+  [
+    100,
+    'platform',
+    'platform: linux/arm64',
+    { 'T.Placement.Platforms': [{ OS: 'linux', Architecture: 'arm64' }] },
+  ],
+  [
+    101,
+    'ports (short, ingress)',
+    'ports: ["80:8080"]',
+    { 'services.web.ports': [{ published: 80, target: 8080, mode: 'tcp', proxyProtocol: false }] },
+  ],
+  [
+    102,
+    'ports short with host IP',
+    'ports: ["127.0.0.1:80:8080"]',
+    { 'services.web.ports.0.hostIp': '127.0.0.1' },
+  ],
+  [
+    103,
+    'ports range',
+    'ports: ["80-81:90-91"]',
+    { 'services.web.ports.1': { published: 81, target: 91, mode: 'tcp', proxyProtocol: false } },
+  ],
+  [
+    104,
+    'ports /udp /sctp',
+    'ports: ["53:53/udp"]',
+    {
+      'S.EndpointSpec.Ports': [
+        { Protocol: 'udp', PublishedPort: 53, TargetPort: 53, PublishMode: 'ingress' },
+      ],
+    },
+  ],
+  [
+    105,
+    'ports target only',
+    'ports: ["80"]',
+    { 'services.web.ports.0.published': undefined, 'services.web.ports.0.target': 80 },
+  ],
+  [
+    106,
+    'ports long',
+    'ports: [{ target: 80, published: 90, protocol: tcp, mode: host }]',
+    { 'S.EndpointSpec.Ports.0.PublishMode': 'host' },
+  ],
+  [
+    107,
+    'ports long: published as string / range',
+    'ports: [{ target: 80, published: "90-95" }]',
+    { 'services.web.ports.0.published': { from: 90, to: 95 } },
+  ],
+  [
+    108,
+    'ports long: host_ip',
+    'ports: [{ target: 80, published: "90", host_ip: 10.0.0.1 }]',
+    { 'services.web.ports.0.hostIp': '10.0.0.1' },
+  ],
+  [
+    109,
+    'ports long: name / app_protocol',
+    'ports: [{ target: 80, published: "90", name: web, app_protocol: http }]',
+    { 'services.web.ports.0.mode': 'http' },
+  ],
+  [
+    110,
+    'pre_start',
+    'pre_start: [{ command: [m] }]',
+    { 'services.web-pre-start-1.spec.Mode.ReplicatedJob.TotalCompletions': 1 },
+  ],
+  [
+    111,
+    'post_start',
+    'post_start: [{ command: [m] }]',
+    {
+      'C.Labels.muster\\.post_start':
+        '[{"command":["m"],"env":[],"user":null,"workingDir":null,"privileged":false}]',
+    },
+  ],
+  [112, 'pre_stop', 'pre_stop: [{ command: [m] }]', '!pre_stop'],
+  [113, 'privileged', 'privileged: true', '!privileged'],
+  [114, 'profiles', `${DB} }, db: { image: pg, profiles: [p] } }`, { 'services.db': undefined }],
+  [115, 'provider', 'provider: { type: x }', '!provider'],
+  [116, 'pull_policy', 'pull_policy: never', { 'services.web.pin': false }],
+  [117, 'pull_refresh_after', 'pull_policy: daily', '='],
+  [118, 'read_only', 'read_only: true', { 'C.ReadOnly': true }],
+  [
+    119,
+    'restart',
+    'restart: on-failure:3',
+    { 'T.RestartPolicy': { Condition: 'on-failure', MaxAttempts: 3, Delay: 1e9 } },
+  ],
+  [120, 'runtime', 'runtime: runsc', '!runtime'],
+  [121, 'scale', 'scale: 3', { 'S.Mode': { Replicated: { Replicas: 3 } } }],
+  [
+    122,
+    'secrets (short)',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { file: ./s } }`,
+    { 'C.Secrets.0.File': { Name: 'c', UID: '0', GID: '0', Mode: 0o444 } },
+    { files: { s: 'x' } },
+  ],
+  [
+    123,
+    'secrets (long)',
+    `${DB}, secrets: [{ source: c, target: t, uid: "1", mode: 0400 }] } }\nsecrets: { c: { file: ./s } }`,
+    { 'C.Secrets.0.File': { Name: 't', UID: '1', GID: '0', Mode: 0o400 } },
+    { files: { s: 'x' } },
+  ],
+  [
+    124,
+    'security_opt',
+    'security_opt: ["no-new-privileges:true", "seccomp:unconfined", "label:type:t"]',
+    {
+      'C.Privileges': {
+        NoNewPrivileges: true,
+        Seccomp: { Mode: 'unconfined' },
+        SELinuxContext: { Type: 't' },
+      },
+    },
+  ],
+  [
+    125,
+    'shm_size',
+    'shm_size: 64m',
+    { 'C.Mounts': [{ Type: 'tmpfs', Target: '/dev/shm', TmpfsOptions: { SizeBytes: 2 ** 26 } }] },
+  ],
+  [126, 'stdin_open', 'stdin_open: true', { 'C.OpenStdin': true }],
+  [127, 'stop_grace_period', 'stop_grace_period: 1m', { 'C.StopGracePeriod': 60e9 }],
+  [128, 'stop_signal', 'stop_signal: SIGINT', { 'C.StopSignal': 'SIGINT' }],
+  [129, 'storage_opt', 'storage_opt: { size: 1G }', '!storage_opt'],
+  [130, 'sysctls (map/list)', 'sysctls: [a=1]', { 'C.Sysctls': { a: '1' } }],
+  [
+    131,
+    'tmpfs',
+    'tmpfs: ["/t:size=1m,mode=700"]',
+    {
+      'C.Mounts': [
+        { Type: 'tmpfs', Target: '/t', TmpfsOptions: { SizeBytes: 2 ** 20, Mode: 0o700 } },
+      ],
+    },
+  ],
+  [132, 'tty', 'tty: true', { 'C.TTY': true }],
+  [
+    133,
+    'ulimits',
+    'ulimits: { nproc: 1, nofile: { soft: 2, hard: 3 } }',
+    {
+      'C.Ulimits': [
+        { Name: 'nofile', Soft: 2, Hard: 3 },
+        { Name: 'nproc', Soft: 1, Hard: 1 },
+      ],
+    },
+  ],
+  [134, 'use_api_socket', 'use_api_socket: true', '!use_api_socket'],
+  [135, 'user', 'user: "1:2"', { 'C.User': '1:2' }],
+  [136, 'userns_mode', 'userns_mode: host', '!userns_mode'],
+  [137, 'uts', 'uts: host', '!uts'],
+  [
+    138,
+    'volumes short named',
+    `${DB}, volumes: ["vol:/v:ro"] } }\nvolumes: { vol: {} }`,
+    { 'C.Mounts.0.ReadOnly': true },
+  ],
+  [
+    139,
+    'volumes short bind, relative path',
+    'volumes: ["./a:/v"]',
+    { 'C.Mounts.0.Source': '${DIR}/a' },
+  ],
+  [140, 'volumes short ~ path', 'volumes: ["~/a:/v"]', { 'C.Mounts.0.Source': '~/a' }],
+  [141, 'volumes anonymous', 'volumes: [/v]', { 'C.Mounts': [{ Type: 'volume', Target: '/v' }] }],
+  [
+    142,
+    'volumes short options',
+    `${DB}, volumes: ["vol:/v:nocopy"] } }\nvolumes: { vol: {} }`,
+    { 'C.Mounts.0.VolumeOptions.NoCopy': true },
+  ],
+  [
+    143,
+    'volumes long bind.propagation',
+    'volumes: [{ type: bind, source: /a, target: /v, bind: { propagation: rshared } }]',
+    { 'C.Mounts.0.BindOptions.Propagation': 'rshared' },
+  ],
+  [
+    144,
+    'volumes long bind.create_host_path',
+    'volumes: [{ type: bind, source: /a, target: /v, bind: { create_host_path: true } }]',
+    { 'C.Mounts.0.BindOptions.CreateMountpoint': true },
+  ],
+  [
+    145,
+    'volumes long bind.recursive',
+    'volumes: [{ type: bind, source: /a, target: /v, bind: { recursive: disabled } }]',
+    { 'C.Mounts.0.BindOptions.NonRecursive': true },
+  ],
+  [
+    146,
+    'volumes long bind.selinux',
+    'volumes: [{ type: bind, source: /a, target: /v, bind: { selinux: z } }]',
+    '!volumes.0.bind.selinux',
+  ],
+  [
+    147,
+    'volumes long volume.nocopy',
+    `${DB}, volumes: [{ type: volume, source: vol, target: /v, volume: { nocopy: true } }] } }\nvolumes: { vol: {} }`,
+    { 'C.Mounts.0.VolumeOptions.NoCopy': true },
+  ],
+  [
+    148,
+    'volumes long volume.subpath',
+    `${DB}, volumes: [{ type: volume, source: vol, target: /v, volume: { subpath: a } }] } }\nvolumes: { vol: {} }`,
+    { 'C.Mounts.0.VolumeOptions.Subpath': 'a' },
+  ],
+  [
+    149,
+    'volumes long volume.labels',
+    `${DB}, volumes: [{ type: volume, source: vol, target: /v, volume: { labels: { a: b } } }] } }\nvolumes: { vol: {} }`,
+    { 'C.Mounts.0.VolumeOptions.Labels': { a: 'b', ...SHOP } },
+  ],
+  [
+    150,
+    'volumes long tmpfs.size / mode',
+    'volumes: [{ type: tmpfs, target: /v, tmpfs: { size: 1m, mode: 0700 } }]',
+    { 'C.Mounts.0.TmpfsOptions': { SizeBytes: 2 ** 20, Mode: 0o700 } },
+  ],
+  [
+    151,
+    'volumes long type image',
+    'volumes: [{ type: image, source: i, target: /v }]',
+    '!volumes.0.type',
+  ],
+  [
+    152,
+    'volumes long type npipe',
+    'volumes: [{ type: npipe, source: a, target: b }]',
+    { 'C.Mounts.0.Type': 'npipe' },
+  ],
+  [
+    153,
+    'volumes long type cluster (CSI)',
+    `${DB}, volumes: [{ type: cluster, source: vol, target: /v }] } }\nvolumes: { vol: { external: true } }`,
+    { 'C.Mounts.0.ClusterOptions': {} },
+  ],
+  [
+    154,
+    'volumes long read_only / consistency',
+    'volumes: [{ type: bind, source: /a, target: /v, read_only: true, consistency: cached }]',
+    { 'C.Mounts.0.ReadOnly': true, 'C.Mounts.0.Consistency': 'cached' },
+  ],
+  [155, 'volumes_from', `${DB}, volumes_from: [db] }, db: { image: pg } }`, '!volumes_from'],
+  [156, 'working_dir', 'working_dir: /w', { 'C.Dir': '/w' }],
+  // Deploy
+  [157, 'deploy.mode replicated/global', 'deploy: { mode: global }', { 'S.Mode': { Global: {} } }],
+  [
+    158,
+    'deploy.mode replicated-job/global-job',
+    'deploy: { mode: replicated-job, replicas: 3 }',
+    { 'S.Mode': { ReplicatedJob: { MaxConcurrent: 3, TotalCompletions: 3 } } },
+  ],
+  [
+    159,
+    'deploy.endpoint_mode',
+    'deploy: { endpoint_mode: dnsrr }',
+    { 'S.EndpointSpec': { Mode: 'dnsrr' } },
+  ],
+  [160, 'deploy.replicas', 'deploy: { replicas: 2 }', { 'S.Mode.Replicated.Replicas': 2 }],
+  [161, 'deploy.labels', 'deploy: { labels: { a: b } }', { 'S.Labels.a': 'b' }],
+  [
+    162,
+    'deploy.placement.constraints',
+    'deploy: { placement: { constraints: [node.role == manager] } }',
+    { 'T.Placement.Constraints': ['node.role == manager'] },
+  ],
+  [
+    163,
+    'deploy.placement.preferences',
+    'deploy: { placement: { preferences: [{ spread: node.labels.z }] } }',
+    { 'T.Placement.Preferences': [{ Spread: { SpreadDescriptor: 'node.labels.z' } }] },
+  ],
+  [
+    164,
+    'deploy.placement.max_replicas_per_node',
+    'deploy: { placement: { max_replicas_per_node: 1 } }',
+    { 'T.Placement.MaxReplicas': 1 },
+  ],
+  [
+    165,
+    'deploy.resources.limits.cpus (string)',
+    'deploy: { resources: { limits: { cpus: "0.5" } } }',
+    { 'T.Resources.Limits.NanoCPUs': 5e8 },
+  ],
+  [
+    166,
+    'deploy.resources.limits.cpus (number)',
+    'deploy: { resources: { limits: { cpus: 0.5 } } }',
+    { 'T.Resources.Limits.NanoCPUs': 5e8 },
+  ],
+  [
+    167,
+    'deploy.resources.limits.memory',
+    'deploy: { resources: { limits: { memory: 1G } } }',
+    { 'T.Resources.Limits.MemoryBytes': 2 ** 30 },
+  ],
+  [
+    168,
+    'deploy.resources.limits.pids',
+    'deploy: { resources: { limits: { pids: 9 } } }',
+    { 'T.Resources.Limits.Pids': 9 },
+  ],
+  [
+    169,
+    'deploy.resources.reservations',
+    'deploy: { resources: { reservations: { cpus: "1", memory: 1M } } }',
+    { 'T.Resources.Reservations': { NanoCPUs: 1e9, MemoryBytes: 2 ** 20 } },
+  ],
+  [
+    170,
+    'deploy.resources.reservations.generic_resources',
+    'deploy: { resources: { reservations: { generic_resources: [{ discrete_resource_spec: { kind: gpu, value: 2 } }] } } }',
+    {
+      'T.Resources.Reservations.GenericResources': [
+        { DiscreteResourceSpec: { Kind: 'gpu', Value: 2 } },
+      ],
+    },
+  ],
+  [
+    171,
+    'deploy.resources.reservations.devices',
+    'deploy: { resources: { reservations: { devices: [{ capabilities: [gpu] }] } } }',
+    '!deploy.resources.reservations.devices',
+  ],
+  [
+    172,
+    'deploy.restart_policy',
+    'deploy: { restart_policy: { condition: on-failure, delay: 5s, max_attempts: 2, window: 1m } }',
+    { 'T.RestartPolicy': { Condition: 'on-failure', Delay: 5e9, MaxAttempts: 2, Window: 60e9 } },
+  ],
+  [
+    173,
+    'deploy.update_config',
+    'deploy: { update_config: { parallelism: 2, delay: 1s, failure_action: pause, monitor: 9s, max_failure_ratio: 0.5, order: stop-first } }',
+    {
+      'S.UpdateConfig': {
+        Parallelism: 2,
+        Delay: 1e9,
+        FailureAction: 'pause',
+        Monitor: 9e9,
+        MaxFailureRatio: 0.5,
+        Order: 'stop-first',
+      },
+    },
+  ],
+  [
+    174,
+    'deploy.rollback_config',
+    'deploy: { rollback_config: { parallelism: 0, order: start-first } }',
+    { 'S.RollbackConfig.Parallelism': 0, 'S.RollbackConfig.Order': 'start-first' },
+  ],
+  // Build: a recipe for the image that is named beside it
+  [175, ...notBuilt('context', 'dockerfile: D')],
+  [176, ...notBuilt('dockerfile', 'dockerfile: D')],
+  [177, ...notBuilt('dockerfile_inline', 'dockerfile_inline: "FROM a"')],
+  [178, ...notBuilt('args', 'args: { A: b }')],
+  [179, ...notBuilt('ssh', 'ssh: [default]')],
+  [180, ...notBuilt('labels', 'labels: { a: b }')],
+  [181, ...notBuilt('cache_from / cache_to', 'cache_from: [a], cache_to: [b]')],
+  [182, ...notBuilt('no_cache / pull', 'no_cache: true, pull: true')],
+  [183, ...notBuilt('no_cache_filter', 'no_cache_filter: [a]')],
+  [184, ...notBuilt('additional_contexts', 'additional_contexts: { a: ./b }')],
+  [185, ...notBuilt('network', 'network: host')],
+  [186, ...notBuilt('target', 'target: a')],
+  [187, ...notBuilt('shm_size', 'shm_size: 1m')],
+  [188, ...notBuilt('extra_hosts', 'extra_hosts: ["a:1.2.3.4"]')],
+  [189, ...notBuilt('isolation', 'isolation: a')],
+  [190, ...notBuilt('privileged / entitlements', 'privileged: true, entitlements: [network.host]')],
+  [
+    191,
+    'build: secrets',
+    `${DB}, build: { context: ., secrets: [s] } } }\nsecrets: { s: { environment: S } }`,
+    { 'C.Secrets': undefined },
+    { env: { S: 'x' } },
+  ],
+  [192, ...notBuilt('tags', 'tags: ["a:1"]')],
+  [193, ...notBuilt('ulimits', 'ulimits: { nproc: 1 }')],
+  [194, ...notBuilt('platforms', 'platforms: [linux/amd64]')],
+  [195, ...notBuilt('provenance / sbom', 'provenance: true, sbom: true')],
+  // Networks
+  ...(
+    [
+      [196, 'networks.driver', 'driver: overlay', { 'networks.shop_n.Driver': 'overlay' }],
+      [
+        197,
+        'networks.driver_opts',
+        'driver_opts: { encrypted: "" }',
+        { 'networks.shop_n.Options': { encrypted: '' } },
+      ],
+      [198, 'networks.attachable', 'attachable: true', { 'networks.shop_n.Attachable': true }],
+      [199, 'networks.enable_ipv4', 'enable_ipv4: false', { 'networks.shop_n.EnableIPv4': false }],
+      [200, 'networks.enable_ipv6', 'enable_ipv6: true', { 'networks.shop_n.EnableIPv6': true }],
+      [
+        201,
+        'networks.external',
+        'external: true',
+        { 'T.Networks.0.Target': 'n', 'networks.n': { Name: 'n' } },
+      ],
+      [
+        202,
+        'networks.external.name (legacy)',
+        'external: { name: other }',
+        { 'T.Networks.0.Target': 'other' },
+      ],
+      [203, 'networks.internal', 'internal: true', { 'networks.shop_n.Internal': true }],
+      [
+        204,
+        'networks.ipam driver/config/subnet/gateway',
+        'ipam: { driver: default, config: [{ subnet: 10.9.0.0/24, gateway: 10.9.0.1 }] }',
+        {
+          'networks.shop_n.IPAM': {
+            Driver: 'default',
+            Config: [{ Subnet: '10.9.0.0/24', Gateway: '10.9.0.1' }],
+          },
+        },
+      ],
+      [
+        205,
+        'networks.ipam ip_range / aux_addresses',
+        'ipam: { config: [{ subnet: 10.9.0.0/24, ip_range: 10.9.0.128/25, aux_addresses: { a: 10.9.0.5 } }] }',
+        {
+          'networks.shop_n.IPAM.Config.0': {
+            Subnet: '10.9.0.0/24',
+            IPRange: '10.9.0.128/25',
+            AuxiliaryAddresses: { a: '10.9.0.5' },
+          },
+        },
+      ],
+      [
+        206,
+        'networks.labels',
+        'labels: { a: b }',
+        { 'networks.shop_n.Labels': { a: 'b', ...SHOP } },
+      ],
+      [207, 'networks.name', 'name: other', { 'T.Networks.0.Target': 'other' }],
+    ] satisfies Row[]
+  ).map(([number, name, yaml, expected]): Row => [
+    number,
+    name,
+    `${DB}, networks: [n] } }\nnetworks: { n: { ${yaml} } }`,
+    expected,
+  ]),
+  // Volumes
+  ...(
+    [
+      [
+        208,
+        'volumes.driver',
+        'driver: d',
+        { 'C.Mounts.0.VolumeOptions.DriverConfig': { Name: 'd' } },
+      ],
+      [
+        209,
+        'volumes.driver_opts',
+        'driver_opts: { o: addr=nas }',
+        { 'C.Mounts.0.VolumeOptions.DriverConfig.Options': { o: 'addr=nas' } },
+      ],
+      [210, 'volumes.external', 'external: true', { 'C.Mounts.0.Source': 'vol' }],
+      [
+        211,
+        'volumes.labels',
+        'labels: { a: b }',
+        { 'C.Mounts.0.VolumeOptions.Labels': { a: 'b', ...SHOP } },
+      ],
+      [212, 'volumes.name', 'name: other', { 'C.Mounts.0.Source': 'other' }],
+    ] satisfies Row[]
+  ).map(([number, name, yaml, expected]): Row => [
+    number,
+    name,
+    `${DB}, volumes: ["vol:/v"] } }\nvolumes: { vol: { ${yaml} } }`,
+    expected,
+  ]),
+  // Configs and secrets
+  [
+    213,
+    'configs.file',
+    `${DB}, configs: [c] } }\nconfigs: { c: { file: ./f } }`,
+    { 'files.config c.data': 'x' },
+    { files: { f: 'x' } },
+  ],
+  [
+    214,
+    'configs.content (interpolated)',
+    `${DB}, configs: [c] } }\nconfigs: { c: { content: "v \${X}" } }`,
+    { 'files.config c.data': 'v y' },
+    { env: { X: 'y' } },
+  ],
+  [
+    215,
+    'configs.environment',
+    `${DB}, configs: [c] } }\nconfigs: { c: { environment: X } }`,
+    { 'files.config c.data': 'y' },
+    { env: { X: 'y' } },
+  ],
+  [
+    216,
+    'configs.external',
+    `${DB}, configs: [c] } }\nconfigs: { c: { external: true } }`,
+    { 'C.Configs.0.ConfigName': 'c' },
+  ],
+  [
+    217,
+    'configs.name',
+    `${DB}, configs: [c] } }\nconfigs: { c: { content: x, name: other } }`,
+    { 'files.config c.base': 'other' },
+  ],
+  [
+    218,
+    'configs.labels',
+    `${DB}, configs: [c] } }\nconfigs: { c: { content: x, labels: { a: b } } }`,
+    { 'files.config c.labels.a': 'b' },
+  ],
+  [
+    219,
+    'configs.template_driver',
+    `${DB}, configs: [c] } }\nconfigs: { c: { content: x, template_driver: golang } }`,
+    { 'files.config c.templateDriver': 'golang' },
+  ],
+  [
+    220,
+    'secrets.file',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { file: ./f } }`,
+    { 'files.secret c.data': 'x' },
+    { files: { f: 'x' } },
+  ],
+  [
+    221,
+    'secrets.environment',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { environment: X } }`,
+    { 'files.secret c.data': 'y' },
+    { env: { X: 'y' } },
+  ],
+  [
+    222,
+    'secrets.external',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { external: true } }`,
+    { 'C.Secrets.0.SecretName': 'c' },
+  ],
+  [
+    223,
+    'secrets.name',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { file: ./f, name: other } }`,
+    { 'files.secret c.base': 'other' },
+    { files: { f: 'x' } },
+  ],
+  [
+    224,
+    'secrets.labels',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { file: ./f, labels: { a: b } } }`,
+    { 'files.secret c.labels.a': 'b' },
+    { files: { f: 'x' } },
+  ],
+  [
+    225,
+    'secrets.driver / driver_opts',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { driver: d } }`,
+    { 'files.secret c.driver': { name: 'd', options: {} } },
+  ],
+  [
+    226,
+    'secrets.template_driver',
+    `${DB}, secrets: [c] } }\nsecrets: { c: { file: ./f, template_driver: golang } }`,
+    { 'files.secret c.templateDriver': 'golang' },
+    { files: { f: 'x' } },
+  ],
+  [
+    227,
+    'models',
+    `${DB} } }\nmodels: { m: { model: a, context_size: 1, runtime_flags: [b], name: n } }`,
+    '!models.m',
+  ],
+  // How files are read
+  ...(
+    [
+      [228, '$VAR', '$X', 'y'],
+      [229, '${VAR}', '${X}', 'y'],
+      [230, '${VAR:-d} / ${VAR-d}', '${NO:-d}${EMPTY-d}${EMPTY:-e}', 'de'],
+      [232, '${VAR:+r} / ${VAR+r}', '${X:+r}${NO+r}', 'r'],
+      [233, 'nested ${A:-${B:-c}}', '${NO:-${NO2:-c}}', 'c'],
+      [234, '$$ escape', '$$X', '$X'],
+      [235, '$(cmd) is text', '$(cmd)', '$(cmd)'],
+    ] as const
+  ).map(([number, name, text, value]): Row => [
+    number,
+    `interpolation ${name}`,
+    `labels: { a: "${text}" }`,
+    { 'C.Labels.a': value },
+    { env: { X: 'y', EMPTY: '' } },
+  ]),
+  [231, 'interpolation ${VAR:?e} / ${VAR?e}', 'labels: { a: "${NO:?say it}" }', '!labels.a'],
+  [
+    236,
+    'interpolation in keys',
+    'labels: { "$X": a }',
+    { 'C.Labels.$X': 'a' },
+    { env: { X: 'y' } },
+  ],
+  [
+    237,
+    'interpolation type cast',
+    'init: "${X}"\nmem_limit: "${S}"',
+    { 'C.Init': true, 'T.Resources.Limits.MemoryBytes': 2 ** 20 },
+    { env: { X: 'yes', S: '1m' } },
+  ],
+  [
+    238,
+    '.env beside the Compose file',
+    'labels: { a: "$X" }',
+    { 'C.Labels.a': 'y' },
+    { files: { '.env': 'X=y' } },
+  ],
+  [
+    239,
+    '--env-file (several)',
+    'labels: { a: "$X$Y" }',
+    { 'C.Labels.a': 'bc' },
+    { files: { one: 'X=a', two: 'X=b\nY=c' }, envFiles: ['one', 'two'] },
+  ],
+  [
+    240,
+    'several -f files',
+    'services: { web: { image: app, cap_add: [A], command: a } }',
+    { 'C.CapabilityAdd': ['CAP_A', 'CAP_B'], 'C.Args': ['b'] },
+    {
+      files: { 'b.yaml': 'services: { web: { cap_add: [A, B], command: b } }' },
+      from: ['compose.yaml', 'b.yaml'],
+    },
+  ],
+  [
+    241,
+    '!reset',
+    'services: { web: { image: app, cap_add: [A] } }',
+    { 'C.CapabilityAdd': undefined },
+    {
+      files: { 'b.yaml': 'services: { web: { cap_add: !reset [] } }' },
+      from: ['compose.yaml', 'b.yaml'],
+    },
+  ],
+  [
+    242,
+    '!override',
+    'services: { web: { image: app, cap_add: [A] } }',
+    { 'C.CapabilityAdd': ['CAP_B'] },
+    {
+      files: { 'b.yaml': 'services: { web: { cap_add: !override [B] } }' },
+      from: ['compose.yaml', 'b.yaml'],
+    },
+  ],
+  [
+    243,
+    'anchors, aliases, <<',
+    'x-a: &a { user: u }\nservices: { web: { <<: *a, image: app } }',
+    { 'C.User': 'u' },
+  ],
+  [
+    244,
+    '<< with a list of maps',
+    'x-a: &a { user: u }\nx-b: &b { tty: true, user: v }\nservices: { web: { <<: [*a, *b], image: app } }',
+    { 'C.User': 'u', 'C.TTY': true },
+  ],
+  [245, 'duplicate keys', 'user: a\nuser: b', '!user'],
+  [
+    246,
+    'octal, and yes as text',
+    `${DB}, labels: { a: yes }, configs: [{ source: c, mode: 0440 }] } }\nconfigs: { c: { content: x } }`,
+    { 'C.Labels.a': 'yes', 'C.Configs.0.File.Mode': 0o440 },
+  ],
+  [
+    247,
+    'several documents in a file',
+    'services: { web: { image: app } }\n---\nservices: { web: { user: u } }',
+    { 'C.User': 'u' },
+  ],
+  [
+    248,
+    'selection of profiles',
+    `${DB} }, db: { image: pg, profiles: [p] } }`,
+    { 'services.db.image': 'pg' },
+    { profiles: ['p'] },
+  ],
+  [
+    249,
+    'extends of another file',
+    'services: { web: { extends: { file: b.yaml, service: base } } }',
+    { 'C.User': 'u' },
+    { files: { 'b.yaml': 'services: { base: { image: app, user: u } }' } },
+  ],
+  [
+    250,
+    'include (path, env_file, project_directory)',
+    'include: [{ path: sub/b.yaml, env_file: e, project_directory: . }]\nservices: { web: { image: app } }',
+    { 'services.db.image': 'pg:9' },
+    { files: { 'sub/b.yaml': 'services: { db: { image: "pg:$V" } }', e: 'V=9' } },
+  ],
+  [251, 'implied default network', 'user: u', { 'T.Networks.0.Target': 'shop_default' }],
+  [252, 'relative paths', 'volumes: ["../a:/v"]', { 'C.Mounts.0.Source': '${DIR}/../a' }],
+  [
+    253,
+    'Go templates',
+    'environment: { A: "{{.Node.Hostname}}" }',
+    { 'C.Env': ['A={{.Node.Hostname}}'] },
+  ],
+  [254, 'a file of version 1', 'web: { image: app }', '!web'],
+  [
+    255,
+    'a file of version 2',
+    'version: "2.4"\nservices: { web: { image: app, mem_limit: 1m } }',
+    { 'T.Resources.Limits.MemoryBytes': 2 ** 20 },
+  ],
+]
+
+export const FEATURES: readonly Feature[] = ROWS.map(
+  ([number, name, yaml, expected, more]): Feature => ({ number, name, yaml, expected, ...more }),
+)
