@@ -16,7 +16,7 @@ const outcome = async (
   const { yaml, files = {}, env = {} } = feature
   const whole = WHOLE_FILE.test(yaml)
     ? yaml
-    : `services:\n  web:\n    ${/^image:/.test(yaml) ? '' : 'image: app\n    '}${yaml.replaceAll('\n', '\n    ')}`
+    : `services:\n  web:\n    ${yaml.startsWith('image:') ? '' : 'image: app\n    '}${yaml.replaceAll('\n', '\n    ')}`
   await using project = await testProject({ 'compose.yaml': whole, ...files })
   const { folder } = project
   const loaded = await project.load({
@@ -24,7 +24,7 @@ const outcome = async (
     env,
     profiles: feature.profiles ?? [],
     envFiles: feature.envFiles ?? [],
-    projectName: /^name:/.test(yaml) ? '' : 'shop',
+    projectName: yaml.startsWith('name:') ? '' : 'shop',
   })
   if (loaded.errors) {
     return { refused: loaded.errors.map((each) => each.path || each.message) }

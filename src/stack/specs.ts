@@ -1,5 +1,5 @@
 import { LABEL } from '../base/index.ts'
-import type { Service, ServiceNetwork, Stack } from '../compose/index.ts'
+import type { Service, Stack } from '../compose/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { renderedService, renderedSpec } from './rendered.ts'
 import { checkKeys, type Problem } from './check.ts'
