@@ -18,6 +18,7 @@ import {
   loadFromMachine,
   machine,
   markdownTable,
+  on,
   untilRunning,
 } from '../support.ts'
 import { FAULTS, type Fault, type Scene } from './faults.ts'
@@ -47,6 +48,7 @@ const lab = await benchLab({
   images: { 'bench/web:1': 'web', 'bench/web:2': 'web', 'bench/resolver:1': 'resolver' },
 })
 try {
+  await labelHosts(lab)
   const outcomes: Outcome[] = []
   for (const side of [PLAIN_STACK, MUSTER_STACK]) {
     if (flags.side !== undefined && flags.side !== side.name) continue
@@ -96,6 +98,7 @@ async function measure(lab: Lab, side: Side, fault: Fault): Promise<Outcome[]> {
     fault.losesHost ? replacement(scene, { lost, faultAt }) : undefined,
   ])
   const [edge, inside] = await loads
+  await sameClient(lab, paths.client)
   await fault.mend(scene)
   await untilHealthy(lab, engine)
   const extra = replacedMs === undefined ? {} : { replacedMs }
@@ -103,6 +106,33 @@ async function measure(lab: Lab, side: Side, fault: Fault): Promise<Outcome[]> {
     { fault: fault.name, path: side.edgeName, summary: summarize(edge, faultAt), ...extra },
     { fault: fault.name, path: side.insideName, summary: summarize(inside, faultAt), ...extra },
   ]
+}
+
+/**
+ * A label of its own for each host, to spread by: Swarm otherwise avoids a host for five minutes after
+ * several tasks of a service have failed there, and then a fault there would meet nothing.
+ */
+async function labelHosts(lab: Lab): Promise<void> {
+  for (const host of lab.hosts) {
+    await on(lab, lab.hosts[0] ?? '', [
+      'docker',
+      'node',
+      'update',
+      '--label-add',
+      `spread=${host}`,
+      host,
+    ])
+  }
+}
+
+/** The client is no part of what is measured: without its container there is nothing to compare. */
+async function sameClient(lab: Lab, client: { host: string; id: string }): Promise<void> {
+  await using engine = engineOf(lab, client.host)
+  const { State: state } = await engine.inspectContainer(client.id)
+  if (state?.Running) return
+  throw new Error(
+    `the client's container on ${client.host} ended at ${state?.FinishedAt} with ${state?.ExitCode} ${state?.Error}`,
+  )
 }
 
 /** The same number of replicas on every host: a fault that meets none of them measures nothing. */
@@ -119,7 +149,6 @@ async function spread(scene: Scene): Promise<void> {
     await scene.scale(REPLICAS)
   }
   await untilRunning(engine, service, REPLICAS)
-  // Swarm avoids a host for some minutes after several tasks of a service failed there.
   const victim = (await engine.listNodes()).find((n) => n.Description?.Hostname === scene.victim)
   if (!(await perHost()).has(victim?.ID ?? '')) {
     throw new Error(`No replica of ${service} is on ${scene.victim}: the fault would meet nothing.`)

@@ -37,6 +37,7 @@ ${WEB(image)}
     ports: [{ target: 8080, published: 8000, app_protocol: http }]
     deploy:
       replicas: 6
+      placement: { preferences: [{ spread: node.labels.spread }] }
   client:
     image: registry:5000/bench/web:1
     deploy: { mode: global }
@@ -50,6 +51,7 @@ ${WEB(image)}
     deploy:
       endpoint_mode: dnsrr
       replicas: 6
+      placement: { preferences: [{ spread: node.labels.spread }] }
       update_config: { order: start-first }
   balancer:
     image: registry:5000/bench/resolver:1
