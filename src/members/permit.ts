@@ -7,7 +7,7 @@
 import type { Ledger, LedgerMember, MemberReport } from '../catalog/index.ts'
 import type { Permission, Sighting, View } from './facts.ts'
 import { comparePositions, positionText } from './position.ts'
-import { isRecognised, livePrimary, numberOf } from './sight.ts'
+import { inPrimary, isRecognised, livePrimary, numberOf } from './sight.ts'
 
 const wait = (reason: string): Permission => ({ kind: 'wait', reason })
 const refuse = (reason: string): Permission => ({ kind: 'refuse', reason })
@@ -123,7 +123,8 @@ const inFront = (
   for (const { report, sight } of others) {
     const member = ledger.members[report.id]
     if (sight !== 'heard' || member === undefined || member.leaving) continue
-    if (report.process === 'running' && report.status?.role === 'joining') {
+    // Whoever has just been let through says nothing yet, or that it is still outside.
+    if (report.process === 'running' && !inPrimary(report)) {
       return `${report.id} joins first`
     }
     const ready =
