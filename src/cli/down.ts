@@ -3,8 +3,9 @@ import { connectEngine } from '../engine/index.ts'
 import { removeStack, stackObjects } from '../stack/index.ts'
 import { confirm, plural } from './output.ts'
 import type { DownOptions } from './stack.ts'
+import { holdsData, removeAll, volumesOf } from './volume-commands.ts'
 
-/** Removes a stack and waits until its tasks and networks are gone; volumes stay. */
+/** Removes a stack and waits until its tasks and networks are gone; volumes stay, unless asked for. */
 export const down = async (stack: string, options: DownOptions): Promise<void> => {
   const timeoutMs = parseDuration(options.timeout, '--timeout')
   await using engine = connectEngine()
@@ -20,7 +21,15 @@ export const down = async (stack: string, options: DownOptions): Promise<void> =
   process.stdout.write(
     `stack ${stack}: ${plural(services.length, 'service')} (${services.join(', ') || 'none'}), ${plural(objects.networks.length, 'network')}\n`,
   )
-  if (!(await confirm('Remove it?', { yes: options.yes === true }))) {
+  const volumes =
+    options.volumes === true ? await volumesOf(engine, { stack, clusters: shown }) : []
+  const folders = volumes.filter(holdsData)
+  for (const { name, host } of folders) process.stdout.write(`  volume ${name} on ${host}\n`)
+  const question =
+    folders.length === 0
+      ? 'Remove it?'
+      : `Remove it, with all data in ${plural(folders.length, 'volume')}?`
+  if (!(await confirm(question, { yes: options.yes === true }))) {
     process.stdout.write('Nothing was changed.\n')
     return
   }
@@ -38,7 +47,8 @@ export const down = async (stack: string, options: DownOptions): Promise<void> =
       before = left
     },
   })
-  if (objects.heads.length > 0) {
+  if (options.volumes === true) await removeAll(engine, volumes, true)
+  else if (objects.heads.length > 0) {
     process.stdout.write(
       `Kept: the data of the members of ${objects.heads.map((each) => each.Spec.Name).join(', ')}, and what is known of it; muster up starts them again.\n`,
     )

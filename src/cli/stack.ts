@@ -18,6 +18,7 @@ export const register = (program: Command): void => {
     .command('down')
     .description('remove a stack; its volumes stay')
     .argument('<stack>')
+    .option('-v, --volumes', 'remove its volumes of driver muster, with their data, on all hosts')
     .option('-y, --yes', 'do not ask')
     .option('--timeout <duration>', 'how long to wait for its tasks to stop', '2m')
     .action(async (stack: string, options: DownOptions) =>
@@ -136,6 +137,7 @@ export interface UpOptions extends FileOptions {
 }
 
 export interface DownOptions {
+  volumes?: boolean
   yes?: boolean
   timeout: string
 }

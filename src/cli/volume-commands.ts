@@ -8,7 +8,7 @@ import type { VolumeRmOptions } from './volume.ts'
 import { type Need, needOf, wantsOf } from './volume-need.ts'
 
 /** One volume of one host, as lists show it. */
-interface VolumeRow extends VolumeView {
+export interface VolumeRow extends VolumeView {
   /** Name and id of its host. */
   host: string
   hostId: string
@@ -66,7 +66,7 @@ const COLUMNS = [
 ]
 
 /** Folders of type `run` hold nothing that is not made anew. */
-const holdsData = ({ type }: VolumeRow): boolean => type !== 'run'
+export const holdsData = ({ type }: VolumeRow): boolean => type !== 'run'
 
 export const volumeLs = async (options: { format: string }): Promise<void> => {
   const format = parseFormat(options.format)
@@ -128,8 +128,18 @@ export const volumePrune = async (options: { yes?: boolean }): Promise<void> => 
   await removeAll(engine, orphans, options.yes === true)
 }
 
+/** The volumes of a stack and of its clustered services, on all hosts that answer. */
+export const volumesOf = async (
+  engine: Engine,
+  what: { stack: string; clusters: ReadonlySet<string> },
+): Promise<VolumeRow[]> =>
+  (await readVolumes(engine, { sizes: false })).filter(
+    ({ stack, cluster }) =>
+      stack === what.stack || (cluster !== null && what.clusters.has(cluster)),
+  )
+
 /** Asks once, then removes one after another; what was removed stays removed if one fails. */
-const removeAll = async (
+export const removeAll = async (
   engine: Engine,
   rows: readonly VolumeRow[],
   yes: boolean,
