@@ -182,10 +182,10 @@ export class GaleraLab implements AsyncDisposable {
   /** A statement as root inside one member. */
   async sql(member: string, statement: string): Promise<string> {
     const { host, id } = await this.container(member)
-    const { exitCode, stdout, stderr } = await this.lab.exec(host, [
-      ...['docker', 'exec', id, 'mariadb', '--no-defaults', '-N', '-B'],
-      ...['--socket=/run/mysqld/mysqld.sock', '-uroot', 'shop', '-e', statement],
-    ])
+    const client =
+      'mariadb --no-defaults -N -B --socket=/run/mysqld/mysqld.sock -uroot shop -e'.split(' ')
+    const run = ['docker', 'exec', id, ...client, statement]
+    const { exitCode, stdout, stderr } = await this.lab.exec(host, run)
     if (exitCode !== 0) throw new Error(`${member}: ${stderr}`)
     return stdout.trim()
   }

@@ -4,7 +4,7 @@ import type { Recipe } from '../recipe.ts'
 import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
 import { ask, readAnswer, SESSION_SCRIPT, shell, statement } from './session.ts'
 import { renderSettings } from './settings.ts'
-import { DATA, FORMING, renderStart, SEED, SOCKET } from './start.ts'
+import { DATA, FORMING, renderStart, SEED } from './start.ts'
 
 const optionsSchema = z.strictObject({
   /** Traffic between members is encrypted, and only members of this cluster get in. */
@@ -68,13 +68,7 @@ export const galera: Recipe = {
   verbs: {
     promote: () => statement(`SET GLOBAL wsrep_provider_options='pc.bootstrap=true'`),
     writable: (on) => statement(`SET GLOBAL read_only=${on ? 'OFF' : 'ON'}`),
-    shell: (text) => [
-      'mariadb',
-      '--no-defaults',
-      `--socket=${SOCKET}`,
-      '--user=root',
-      ...(text === null ? [] : [`--execute=${text}`, '--table']),
-    ],
+    shell,
   },
   ports: [{ port: 3306, to: 'writer' }],
 }
