@@ -324,7 +324,18 @@ describe('the gate on real engines', () => {
     )
     const stranger = await lab.exec(
       'host-2',
-      ['docker', 'run', '--rm', '-v', `${ONE[0]}:/data:nocopy`, IMAGE, 'cat', '/data/state'],
+      [
+        'docker',
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '-v',
+        `${ONE[0]}:/data:nocopy`,
+        IMAGE,
+        'cat',
+        '/data/state',
+      ],
       { timeoutMs: 60_000 },
     )
     expect(stranger.exitCode).not.toBe(0)

@@ -18,7 +18,7 @@ import type { Claim, VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { runVolume } from '../member-spec.ts'
 import type { HelperEngine } from './helper.ts'
 import { lookAt } from './look.ts'
-import { type Occupant, occupantsOf } from './occupants.ts'
+import { type Occupant, askerOf, occupantsOf } from './occupants.ts'
 import { type Permit, type Stand, viewOf } from './permission.ts'
 import { type Readiness, answered, isReady, notReady } from './readiness.ts'
 import { type Look, reportOf } from './report.ts'
@@ -93,6 +93,8 @@ export class MemberKeeper implements AsyncDisposable {
   #silent = 0
   #position: { value: Position | null; at: number } = { value: null, at: -Infinity }
   #problem: string | null = null
+  /** What the container at the gate waits for. */
+  #waits: string | null = null
   #report: MemberReport | null = null
 
   constructor(member: { id: string; cluster: string }, context: KeeperContext) {
@@ -156,11 +158,11 @@ export class MemberKeeper implements AsyncDisposable {
           onEvent({ type: 'passed', member: this.id, start, epoch, waitedMs: waited() })
           return
         }
-        if (this.#problem !== outcome.reason) {
+        if (this.#waits !== outcome.reason) {
           onEvent({ type: 'waiting', member: this.id, reason: outcome.reason })
+          this.#waits = outcome.reason
+          this.#publish()
         }
-        this.#problem = outcome.reason
-        this.#publish()
         const limit = outcome.kind === 'refuse' ? REFUSAL_PAUSE_MS : GATE_LIMIT_MS
         if (waited() >= limit) {
           const verb = outcome.kind === 'refuse' ? 'may not start' : 'waits'
@@ -180,6 +182,7 @@ export class MemberKeeper implements AsyncDisposable {
     } finally {
       if (this.#gate === gate) {
         this.#gate = null
+        this.#waits = null
         if (this.#process === 'gate') this.#process = 'rest'
         this.#publish()
       }
@@ -220,7 +223,7 @@ export class MemberKeeper implements AsyncDisposable {
     if (running) return this.started(running.container)
     return this.#turn(async () => {
       const passed = this.#record()?.marker.passed
-      const starting = own.find(({ created }) => created)
+      const starting = askerOf(own, this.id)
       // An agent that was away cannot tell whether it was let through just now.
       if (passed && starting && !engineRestarted && this.#gate === null) {
         this.#process = 'running'
@@ -368,7 +371,7 @@ export class MemberKeeper implements AsyncDisposable {
     const record = this.#record()
     if (!record) return wait('its folder is gone')
     const occupants = await occupantsOf(engine, record.name)
-    const asker = occupants.find(({ created, service }) => created && service === this.id)
+    const asker = askerOf(occupants, this.id)
     if (!asker) return { kind: 'refuse', reason: `only a task of ${this.id} may have its data` }
     const other = occupants.find(({ running }) => running)
     if (other) return wait(`container ${other.container.slice(0, 12)} still uses its data`)
@@ -593,7 +596,7 @@ export class MemberKeeper implements AsyncDisposable {
       ready: isReady(this.#readiness, status, others),
       container: this.#container,
       addresses: this.#container === null ? {} : addresses(this.#container),
-      problem: this.#problem,
+      problem: this.#waits ?? this.#problem,
     })
     if (!same(this.#report, report)) {
       this.#report = report

@@ -12,6 +12,25 @@ export interface Occupant {
   /** Swarm service that it belongs to. */
   service: string | null
   image: string | null
+  /** Seconds since 1970. */
+  madeAt: number
+}
+
+/** A container is started within moments of being made: an older one has failed to, and is left over. */
+const FRESH_S = 150
+
+/**
+ * Whose mount it is that waits, as Docker does not say: the newest container of the member that was
+ * made and has not started. Null when it could be somebody else's.
+ */
+export const askerOf = (occupants: readonly Occupant[], member: string): Occupant | null => {
+  const made = occupants.filter(({ created }) => created).sort((a, b) => b.madeAt - a.madeAt)
+  const [newest] = made
+  if (newest?.service !== member) return null
+  const doubtful = made.some(
+    ({ service, madeAt }) => service !== member && newest.madeAt - madeAt < FRESH_S,
+  )
+  return doubtful ? null : newest
 }
 
 /** Containers that have the volume, in any state. */
@@ -23,10 +42,17 @@ export const occupantsOf = async (
   return list.map(occupantOf)
 }
 
-export const occupantOf = ({ Id, State, Labels, ImageID }: ContainerSummary): Occupant => ({
+export const occupantOf = ({
+  Id,
+  State,
+  Labels,
+  ImageID,
+  Created,
+}: ContainerSummary): Occupant => ({
   container: Id ?? '',
   running: State === 'running' || State === 'paused' || State === 'restarting',
   created: State === 'created',
   service: Labels?.[SERVICE_NAME] ?? null,
   image: ImageID ?? null,
+  madeAt: Created ?? 0,
 })
