@@ -177,7 +177,11 @@ describe('the gate on real engines', () => {
     first = await reported('waits at the gate', ONE, ({ process }) => process === 'gate')
     expect(first).toMatchObject({ data: 'unknown', ready: false, founded: 0 })
     await write({ members: { [ONE[0]]: member(ONE[1], null) }, next: 2 })
-    first = await reported('is looked at', ONE, ({ data }) => data === 'empty')
+    first = await reported(
+      'is looked at',
+      ONE,
+      ({ data, process }) => data === 'empty' && process === 'gate',
+    )
     await killAgent(ONE[1])
     await startAgent(ONE[1])
     const again = await reported('waits again', ONE, ({ process }) => process === 'gate')
@@ -208,8 +212,11 @@ describe('the gate on real engines', () => {
     const members = { ...before.members, [TWO[0]]: member(TWO[1], null) }
     await write({ members, next: 3 })
     await createMember(...TWO)
-    const waits = await reported('waits', TWO, ({ data }) => data === 'empty')
-    expect(waits.process).toBe('gate')
+    const waits = await reported(
+      'waits',
+      TWO,
+      ({ data, process }) => data === 'empty' && process === 'gate',
+    )
     await write({
       members: { ...members, [TWO[0]]: member(TWO[1], null, { admitted: waits.volume }) },
     })

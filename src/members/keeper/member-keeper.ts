@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises'
 import { type Clock, Loop, MusterError, messageOf, pauseOrChange } from '../../base/index.ts'
 import {
   type Catalog,
@@ -6,24 +5,21 @@ import {
   type HostId,
   type MemberReport,
   type NetworkId,
-  type Position,
   type ProcessState,
   isHeard,
   reportsOf,
   same,
 } from '../../catalog/index.ts'
 import type { Engine } from '../../engine/index.ts'
-import type { Answer, Recipe, Situation, Start } from '../../recipes/index.ts'
-import type { Claim, VolumeRecord, VolumeStore } from '../../volumes/index.ts'
-import { runVolume } from '../member-spec.ts'
+import type { Answer, Recipe, Start } from '../../recipes/index.ts'
+import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
+import { DataAtRest } from './data-at-rest.ts'
 import type { HelperEngine } from './helper.ts'
-import { lookAt } from './look.ts'
+import { letIn } from './let-in.ts'
 import { type Occupant, askerOf, occupantsOf } from './occupants.ts'
 import { type Permit, type Stand, viewOf } from './permission.ts'
-import { type Readiness, answered, isReady, notReady } from './readiness.ts'
-import { type Look, reportOf } from './report.ts'
-import { writeFiles } from './run-folder.ts'
-import { SessionWatch } from './session.ts'
+import { reportOf } from './report.ts'
+import { RunningMember } from './running-member.ts'
 import { meetingNetwork, situationOf } from './situation.ts'
 
 export type KeeperEngine = HelperEngine & Pick<Engine, 'exec' | 'inspectNetwork' | 'stopContainer'>
@@ -62,12 +58,6 @@ export const GATE_LIMIT_MS = 100_000
 const REFUSAL_PAUSE_MS = 10_000
 /** Besides changes of the catalog: what the engine says of other containers is asked for. */
 const GATE_POLL_MS = 1000
-/** A position alone is no news before. */
-const POSITION_MS = 5000
-/** Answers missing in a row before the last status is no observation any more. */
-const SILENT_ANSWERS = 3
-const STOP_LIMIT_S = 60
-const VERB_LIMIT_MS = 20_000
 
 /** One member with a folder on this host, or which is to have one. */
 export class MemberKeeper implements AsyncDisposable {
@@ -75,6 +65,7 @@ export class MemberKeeper implements AsyncDisposable {
   readonly cluster: string
   readonly #context: KeeperContext
   readonly #life = new AbortController()
+  readonly #data: DataAtRest
   readonly #loop: Loop
   /** One thing after the other, but for waiting. */
   #turns: Promise<unknown> = Promise.resolve()
@@ -82,16 +73,7 @@ export class MemberKeeper implements AsyncDisposable {
   #process: ProcessState = 'rest'
   #gate: AbortController | null = null
   #container: string | null = null
-  /** The container that has been asked to end. */
-  #stopping: string | null = null
-  #look: Look | null = null
-  /** Identity of the ledger that the data were compared with. */
-  #looked: string | null = null
-  #session: SessionWatch | null = null
-  #readiness: Readiness = notReady
-  #answer: Answer | null = null
-  #silent = 0
-  #position: { value: Position | null; at: number } = { value: null, at: -Infinity }
+  #running: RunningMember | null = null
   #problem: string | null = null
   /** What the container at the gate waits for. */
   #waits: string | null = null
@@ -101,6 +83,7 @@ export class MemberKeeper implements AsyncDisposable {
     this.id = member.id
     this.cluster = member.cluster
     this.#context = context
+    this.#data = new DataAtRest({ ...context, signal: this.#life.signal })
     this.#loop = new Loop({
       run: () => this.#turn(() => this.#reconcile()),
       onError: (error) => this.#trouble(messageOf(error)),
@@ -123,7 +106,7 @@ export class MemberKeeper implements AsyncDisposable {
     this.#life.abort()
     this.#gate?.abort()
     await this.#loop.stop()
-    await this.#endSession()
+    await this.#endWatch()
     await this.#turns
   }
 
@@ -199,12 +182,12 @@ export class MemberKeeper implements AsyncDisposable {
   /** A container of the member runs. */
   started(container: string): Promise<void> {
     return this.#turn(async () => {
-      if (this.#process === 'running' && this.#container === container && this.#session) return
-      await this.#endSession()
+      if (this.#process === 'running' && this.#running?.container === container) return
+      await this.#endWatch()
       this.#process = 'running'
       this.#container = container
-      this.#look = null
-      this.#beginSession()
+      this.#data.forget()
+      this.#beginWatch()
       this.#publish()
     })
   }
@@ -266,46 +249,33 @@ export class MemberKeeper implements AsyncDisposable {
     const recipe = this.#recipe()
     const cluster = this.#cluster()
     if (this.#process === 'running') {
-      this.#beginSession()
+      this.#beginWatch()
       await this.#stand()
     } else if (record && recipe) {
       // While the stack is down nobody waits for the position, unless the leader asks.
       const deep = cluster !== null && (cluster.head !== null || isRecovering(cluster))
-      await this.#examine(record, recipe, { deep, image: null })
+      await this.#data.examine(record, recipe, { cluster, deep, image: null })
     }
     this.#publish()
   }
 
   /** What becomes of the process that runs. */
   async #stand(): Promise<void> {
-    const { engine, stand, catalog, onEvent } = this.#context
+    const { stand, catalog, onEvent } = this.#context
     const recipe = this.#recipe()
     const known = catalog()
     const own = this.#publish()
-    const container = this.#container
-    if (!recipe || !known || !own || container === null) return
+    const running = this.#running
+    if (!recipe || !known || !own || !running) return
     const standing = stand(viewOf(known, own, recipe.topology), this.#claimed())
-    if (standing.kind === 'stay') return
-    if (standing.kind === 'stop') {
-      onEvent({ type: 'stopped', member: this.id, reason: standing.reason })
-      return this.#stop(container)
-    }
-    const command = recipe.verbs.promote?.()
-    if (!command) return
+    if (standing.kind === 'stop') this.#stop(running, standing.reason)
+    if (standing.kind !== 'promote') return
     onEvent({ type: 'promoted', member: this.id, epoch: own.epoch })
-    const { exited, stdin, stdout, stderr } = await engine.exec(container, { command })
-    stdout.resume()
-    let words = ''
-    stderr.setEncoding('utf8').on('data', (text: string) => (words += text.slice(0, 500)))
-    const late = this.#context.clock.sleep(VERB_LIMIT_MS, this.#life.signal).then(() => null)
-    const exit = await Promise.race([exited, late])
-    stdin.destroy()
-    if (exit !== 0) {
-      throw new MusterError(
-        'ENGINE_REFUSED',
-        `${this.id} did not become the first: ${words.trim()}`,
-      )
-    }
+    await running.promote()
+  }
+
+  #stop(running: RunningMember, reason: string): void {
+    if (running.stop()) this.#context.onEvent({ type: 'stopped', member: this.id, reason })
   }
 
   /** The epoch in which this process was started as the first; 0 if it was not. */
@@ -314,53 +284,12 @@ export class MemberKeeper implements AsyncDisposable {
     return claim?.kind === 'form' || claim?.kind === 'first' ? claim.epoch : 0
   }
 
-  /** Asks the process to end; Swarm starts another, which comes to the gate. */
-  #stop(container: string): void {
-    if (this.#stopping === container) return
-    this.#stopping = container
-    this.#context.engine
-      .stopContainer(container, { timeoutSeconds: STOP_LIMIT_S })
-      .catch((error: unknown) => {
-        this.#stopping = null
-        this.#trouble(messageOf(error))
-      })
-  }
-
   /** Promises, for good, to act on no older epoch than the one that is known. */
   async #obey(): Promise<void> {
     const ledger = this.#cluster()?.ledger
     const record = this.#record()
     if (!ledger || !record || ledger.epoch <= record.marker.epoch) return
     await this.#context.store.mark(record.name, { epoch: ledger.epoch })
-  }
-
-  /**
-   * Looks at the data at rest, if that has not been done; `deep`: also at how far they are. False
-   * while somebody uses them.
-   */
-  async #examine(
-    record: VolumeRecord,
-    recipe: Recipe,
-    { deep, image }: { deep: boolean; image: string | null },
-  ): Promise<boolean> {
-    const cluster = this.#cluster()
-    const ledger = cluster?.ledger.uid ?? null
-    if (this.#look && this.#looked === ledger && (this.#look.recovered || !deep)) return true
-    const { engine, store } = this.#context
-    const occupants = await occupantsOf(engine, record.name)
-    if (occupants.some(({ running }) => running)) return false
-    const known = image ?? occupants.find((each) => each.image !== null)?.image
-    this.#look = await lookAt({
-      engine,
-      store,
-      record,
-      recipe,
-      cluster,
-      image: deep ? (known ?? record.marker.image) : null,
-      signal: this.#life.signal,
-    })
-    this.#looked = ledger
-    return true
   }
 
   /** One look at the gate: passed, or why not. */
@@ -386,8 +315,14 @@ export class MemberKeeper implements AsyncDisposable {
       return wait(`there is no ledger of ${this.cluster} that this host can read`)
     }
     await this.#obey()
-    const examined = await this.#examine(record, recipe, { deep: true, image: asker.image })
-    if (!examined) return wait('its data are in use')
+    try {
+      const how = { cluster: this.#cluster(), deep: true, image: asker.image }
+      const examined = await this.#data.examine(record, recipe, how)
+      if (!examined) return wait('its data are in use')
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error
+      return wait(error.message)
+    }
     const known = this.#context.catalog()
     const network = known && meetingNetwork(known, this.id)
     if (!network) return wait('its networks are not known yet')
@@ -408,68 +343,32 @@ export class MemberKeeper implements AsyncDisposable {
     const permission = permit(viewOf(catalog, own, recipe.topology))
     if (permission.kind === 'wait' || permission.kind === 'refuse') return permission
     if (permission.kind === 'reset') {
-      await this.#reset()
+      await this.#data.reset(fresh)
+      // Asked again at once, with the new identity.
+      this.#announce()
       return wait(permission.reason)
     }
     this.#process = 'running'
+    const { store } = this.#context
+    const { image } = asker
+    const place = { self: this.id, network, subnet, start: permission }
     try {
-      const situation = situationOf(catalog, cluster, {
-        self: this.id,
-        network,
-        subnet,
-        start: permission,
-      })
-      await this.#pass(situation, { record: fresh, cluster, recipe, mountId, asker })
+      const situation = situationOf(catalog, cluster, place)
+      await letIn({ store, record: fresh, cluster, recipe, situation, mountId, image })
     } catch (error) {
       this.#process = 'gate'
       throw error
     }
-    return { kind: 'passed', start: permission.kind, epoch: cluster.ledger.epoch }
-  }
-
-  /** Makes everything ready for the process, and writes down what it was let in for. */
-  async #pass(situation: Situation, pass: Pass): Promise<void> {
-    const { store } = this.#context
-    const { record, cluster, recipe, mountId, asker } = pass
-    const { start } = situation
-    const name = this.id
-    const files = recipe.render(situation)
-    const startsEmpty = start.kind === 'form' || (start.kind === 'join' && start.position === null)
-    if (startsEmpty) {
-      // What a start that was cut off has left is in the way.
-      const left = await readdir(store.path(record))
-      if (left.length > 0) await store.setAside(name)
-    }
-    const { uid: ledger, epoch } = cluster.ledger
-    const claim: Claim = { ledger, epoch, kind: start.kind }
-    await store.mark(name, {
-      claim,
-      passed: mountId,
-      clean: false,
-      recipe: recipe.name,
-      image: asker.image,
-    })
-    const run = store.get(runVolume(this.id))
-    if (run) await writeFiles(store.path(run), files)
-    this.#look = null
+    this.#data.forget()
     this.#problem = null
     this.#publish()
-  }
-
-  /** Takes the data out of the way: the folder is another one from then on, and empty. */
-  async #reset(): Promise<void> {
-    const { store } = this.#context
-    await store.setAside(this.id)
-    await store.renew(this.id)
-    this.#look = null
-    // Asked again at once, with the new identity.
-    this.#announce()
+    return { kind: 'passed', start: permission.kind, epoch: cluster.ledger.epoch }
   }
 
   /** The process is no more. */
   async #end(exit: number | null): Promise<void> {
     const { store } = this.#context
-    await this.#endSession()
+    await this.#endWatch()
     const record = this.#record()
     if (record && (exit !== null || record.marker.passed !== null)) {
       const clean = exit === null ? record.marker.clean : exit === 0
@@ -477,7 +376,7 @@ export class MemberKeeper implements AsyncDisposable {
     }
     if (this.#process === 'running') {
       this.#process = this.#gate === null ? 'rest' : 'gate'
-      this.#look = null
+      this.#data.forget()
       this.#problem = null
     }
     this.#publish()
@@ -485,59 +384,40 @@ export class MemberKeeper implements AsyncDisposable {
     this.#loop.wake()
   }
 
-  #beginSession(): void {
+  #beginWatch(): void {
     const recipe = this.#recipe()
     const container = this.#container
-    if (this.#session || !recipe || container === null || this.#life.signal.aborted) return
+    if (this.#running || !recipe || container === null || this.#life.signal.aborted) return
     const { engine, clock } = this.#context
-    this.#readiness = notReady
-    this.#answer = null
-    this.#silent = 0
-    this.#position = { value: null, at: -Infinity }
-    const { session } = recipe
-    this.#session = new SessionWatch({
+    const running: RunningMember = new RunningMember({
       engine,
       container,
-      session,
+      recipe,
       clock,
       onAnswer: (answer, askedAt) => {
-        void this.#turn(() => this.#onAnswer(container, answer, { askedAt, recipe })).catch(
-          (error: unknown) => this.#trouble(messageOf(error)),
+        this.#turn(() => this.#hear(running, answer, askedAt)).catch((error: unknown) =>
+          this.#trouble(messageOf(error)),
         )
       },
-      // A container that has just started, or is about to end: the next try tells.
-      onProblem: () => undefined,
+      onProblem: (error) => this.#trouble(messageOf(error)),
     })
+    this.#running = running
   }
 
-  async #endSession(): Promise<void> {
-    const session = this.#session
-    this.#session = null
-    await session?.[Symbol.asyncDispose]()
+  async #endWatch(): Promise<void> {
+    const running = this.#running
+    this.#running = null
+    await running?.[Symbol.asyncDispose]()
   }
 
-  async #onAnswer(
-    container: string,
-    answer: Answer | null,
-    { askedAt, recipe }: { askedAt: number; recipe: Recipe },
-  ): Promise<void> {
-    if (container !== this.#container || this.#session === null) return
-    const { clock, onEvent } = this.#context
-    const { everyMs } = recipe.session
-    this.#readiness = answered(this.#readiness, answer, { askedAt, everyMs })
-    this.#silent = answer === null ? this.#silent + 1 : 0
-    if (answer !== null || this.#silent >= SILENT_ANSWERS) this.#answer = answer
-    if (answer) await this.#remember(answer)
-    const stuck = answer?.stuck ?? null
-    if (stuck !== null && this.#stopping !== container) {
-      onEvent({ type: 'stopped', member: this.id, reason: stuck })
-      this.#stop(container)
+  async #hear(running: RunningMember, answer: Answer | null, askedAt: number): Promise<void> {
+    if (running !== this.#running) return
+    running.take(answer, askedAt)
+    if (answer) {
+      this.#problem = null
+      await this.#remember(answer)
     }
-    this.#problem = stuck ?? answer?.doing ?? null
-    const newest = answer?.position ?? null
-    const due = clock.now() - this.#position.at >= POSITION_MS
-    const moved = !same(this.#report?.status ?? null, this.#answer?.status ?? null)
-    if (newest !== null && (due || moved)) this.#position = { value: newest, at: clock.now() }
+    if (running.stuck !== null) this.#stop(running, running.stuck)
     this.#publish()
   }
 
@@ -576,7 +456,7 @@ export class MemberKeeper implements AsyncDisposable {
     const self = host()
     if (self === null) return (this.#report = null)
     const all = catalog()
-    const status = this.#answer?.status ?? null
+    const running = this.#running
     const others =
       all !== null &&
       reportsOf(all, this.cluster).some(
@@ -590,13 +470,13 @@ export class MemberKeeper implements AsyncDisposable {
       broken: this.#context.store.problem(this.id),
       ledger: this.#cluster()?.ledger ?? null,
       process: this.#process,
-      look: this.#look,
-      status,
-      position: this.#position.value,
-      ready: isReady(this.#readiness, status, others),
+      look: this.#data.look,
+      status: running?.status ?? null,
+      position: running?.position ?? null,
+      ready: running?.ready(others) ?? false,
       container: this.#container,
       addresses: this.#container === null ? {} : addresses(this.#container),
-      problem: this.#waits ?? this.#problem,
+      problem: this.#waits ?? this.#problem ?? running?.problem ?? null,
     })
     if (!same(this.#report, report)) {
       this.#report = report
@@ -611,11 +491,3 @@ const isRecovering = ({ ledger }: Cluster): boolean => ledger.phase === 'recover
 type Outcome =
   | { kind: 'passed'; start: Start['kind']; epoch: number }
   | { kind: 'wait' | 'refuse'; reason: string }
-
-interface Pass {
-  record: VolumeRecord
-  cluster: Cluster
-  recipe: Recipe
-  mountId: string
-  asker: Occupant
-}

@@ -1,0 +1,81 @@
+import { type Clock, MusterError, messageOf } from '../../base/index.ts'
+import type { Cluster } from '../../catalog/index.ts'
+import type { Recipe } from '../../recipes/index.ts'
+import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
+import type { HelperEngine } from './helper.ts'
+import { lookAt } from './look.ts'
+import { occupantsOf } from './occupants.ts'
+import type { Look } from './report.ts'
+
+export interface DataAtRestOptions {
+  engine: HelperEngine
+  store: VolumeStore
+  clock: Clock
+  signal: AbortSignal
+}
+
+/** Data that could not be looked at are not looked at again before. */
+const LOOK_AGAIN_MS = 10_000
+
+/** What is known of a member's data while no process is at them. Looks once, until a process was. */
+export class DataAtRest {
+  readonly #options: DataAtRestOptions
+  #look: Look | null = null
+  /** Identity of the ledger that the data were compared with. */
+  #ledger: string | null = null
+  #failed: { at: number; reason: string } | null = null
+
+  constructor(options: DataAtRestOptions) {
+    this.#options = options
+  }
+
+  get look(): Look | null {
+    return this.#look
+  }
+
+  /** A process has been, or will be, at the data. */
+  forget(): void {
+    this.#look = null
+    this.#failed = null
+  }
+
+  /**
+   * Looks, if that has not been done; `deep`: also at how far the data are. False while somebody uses
+   * them. Throws when they cannot be told.
+   */
+  async examine(
+    record: VolumeRecord,
+    recipe: Recipe,
+    how: { cluster: Cluster | null; deep: boolean; image: string | null },
+  ): Promise<boolean> {
+    const { engine, store, clock, signal } = this.#options
+    const { cluster, deep } = how
+    const ledger = cluster?.ledger.uid ?? null
+    if (this.#look && this.#ledger === ledger && (this.#look.recovered || !deep)) return true
+    if (this.#failed && clock.now() - this.#failed.at < LOOK_AGAIN_MS) {
+      throw new MusterError('ENGINE_REFUSED', this.#failed.reason)
+    }
+    const occupants = await occupantsOf(engine, record.name)
+    if (occupants.some(({ running }) => running)) return false
+    const image =
+      how.image ?? occupants.find((each) => each.image !== null)?.image ?? record.marker.image
+    const options = { engine, store, record, recipe, cluster, signal }
+    try {
+      this.#look = await lookAt({ ...options, image: deep ? image : null })
+    } catch (error) {
+      this.#failed = { at: clock.now(), reason: messageOf(error) }
+      throw error
+    }
+    this.#failed = null
+    this.#ledger = ledger
+    return true
+  }
+
+  /** Takes the data out of the way: the folder is another one from then on, and empty. */
+  async reset(record: VolumeRecord): Promise<void> {
+    const { store } = this.#options
+    await store.setAside(record.name)
+    await store.renew(record.name)
+    this.forget()
+  }
+}
