@@ -174,12 +174,12 @@ describe('volumes on real engines', () => {
       host: 'host-2',
       stack: 'keep',
       need: 'used',
-      users: ['keep_one'],
+      users: ['keep_a'],
     })
     expect(rows[0]?.size).toBeGreaterThan(0)
     const refused = await run('host-1', ['muster', 'volume', 'rm', '--yes', '--force', 'keep_one'])
     expect(refused.exitCode).toBe(1)
-    expect(refused.stderr).toContain('keep_one on host-2 is used by keep_one')
+    expect(refused.stderr).toContain('keep_one on host-2 is used by keep_a')
     expect(await ok('host-1', ['muster', 'volume', 'prune'])).toContain('nothing to remove')
     await ok('host-1', ['muster', 'down', 'slots', '--yes'])
     await until('the tasks to be gone', async () => (await list())[2]?.need === 'orphan', {

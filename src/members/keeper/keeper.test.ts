@@ -27,7 +27,7 @@ describe('what data at rest are', () => {
     ['a start of another cluster that was cut off', { claim: claimed('theirs') }, true, 'foreign'],
     ['data that joined', { joined: 'ours', claim: claimed('ours') }, true, 'good'],
     ['data of an earlier cluster of that name', { joined: 'theirs' }, true, 'foreign'],
-  ] as const)('%s: %o, data: %s', (_, marker, holds, state) => {
+  ] as const)('%s: %o, data: %s', (...[, marker, holds, state]) => {
     expect(classify({ ...BLANK_MARKER, ...marker }, holds, LEDGER)).toBe(state)
   })
 })
@@ -205,7 +205,7 @@ describe('the session', () => {
     let n = 0
     const reply = (mark: string, print: (text: string) => void) => {
       n++
-      for (const part of [`${'x'.repeat(n)}`, '\n', mark, '\n']) print(part)
+      for (const part of ['x'.repeat(n), '\n', mark, '\n']) print(part)
     }
     expect(await answersOf(reply, 3)).toEqual({ sizes: [2, 3, 4], started: 1 })
   })
