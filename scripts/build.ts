@@ -1,4 +1,5 @@
 /** Bundles the command line into dist/: one file per lazily loaded command, so `--help` stays fast. */
+import { execFileSync } from 'node:child_process'
 import { renameSync, rmSync } from 'node:fs'
 import { build, type Plugin } from 'esbuild'
 
@@ -43,6 +44,12 @@ await build({
   plugins: [withoutSsh2],
   logLevel: 'warning',
 })
+// What others compile against who load Compose files with `muster/compose`.
+execFileSync(
+  `${root}node_modules/.bin/tsc`,
+  ['--project', `${root}tsconfig.types.json`, '--outDir', `${made}/types`],
+  { stdio: 'inherit' },
+)
 const before = `${made}-before`
 try {
   renameSync(dist, before)

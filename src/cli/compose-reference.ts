@@ -23,6 +23,23 @@ Made from the table that decides it by \`npm run docs\`. Nothing is ignored in s
 done by Muster, or refused with file, line and column. A refused key that only loses something may be
 left out on purpose: \`x-muster: { tolerate: [KEY] }\` or \`--tolerate KEY\`; it is then a note in the plan.
 
+## How files are read
+
+As \`docker compose\` of 2026 reads them; the 528 cases of test/compose-conformance hold Muster to that.
+
+- Several files: \`-f\` again and again, \`-f -\`, \`COMPOSE_FILE\`; else \`compose.yaml\` (or one of its
+  older names) with its \`compose.override.yaml\`, in this folder or above. Merged key by key, \`!reset\`
+  and \`!override\` included. Several YAML documents in one file are several files.
+- \`include\` and \`extends\` from local files. From git or a registry they are refused.
+- Variables: \`$VAR\`, \`\${VAR:-default}\`, \`-\`, \`:?\`, \`?\`, \`:+\`, \`+\`, nested, \`$$\`; from the environment,
+  then \`.env\` or \`--env-file\`. An unset one is a warning. Keys are left alone.
+- \`profiles\`: \`--profile\`, \`COMPOSE_PROFILES\`, \`*\`.
+- YAML as Go reads it: \`0440\` is octal, \`yes\` and \`22:22\` are text, anchors and \`<<\` work, a key that
+  is there twice is an error.
+- Files of version 2 and 3 are taken, \`version\` is ignored with a warning; files of version 1 (without
+  \`services\`) are refused.
+- \`{{.Node.Hostname}}\` and the like are left to Swarm.
+
 ## x-muster
 
 In a service:

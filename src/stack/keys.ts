@@ -4,6 +4,7 @@
  */
 import { isIPv4 } from 'node:net'
 import type {
+  Build,
   Config,
   CredentialSpec,
   Deploy,
@@ -242,6 +243,36 @@ const deploy: Keys<Deploy> = {
   endpoint_mode: swarm,
 }
 
+const recipe = none('says how the image is built; up deploys the image that is named beside it')
+
+const build: Keys<Build> = {
+  context: recipe,
+  dockerfile: recipe,
+  dockerfile_inline: recipe,
+  entitlements: recipe,
+  args: recipe,
+  provenance: recipe,
+  sbom: recipe,
+  ssh: recipe,
+  labels: recipe,
+  cache_from: recipe,
+  cache_to: recipe,
+  no_cache: recipe,
+  no_cache_filter: recipe,
+  additional_contexts: recipe,
+  pull: recipe,
+  extra_hosts: recipe,
+  isolation: recipe,
+  network: recipe,
+  target: recipe,
+  secrets: recipe,
+  shm_size: recipe,
+  tags: recipe,
+  ulimits: recipe,
+  platforms: recipe,
+  privileged: recipe,
+}
+
 const limits = 'use deploy.resources'
 
 export const SERVICE_KEYS: Keys<Service> = {
@@ -254,6 +285,7 @@ export const SERVICE_KEYS: Keys<Service> = {
       'build it, push it to a registry that every host can reach, and set image',
     ),
     when: (_, { service }) => service.image === undefined,
+    keys: build,
   },
   cap_add: swarm,
   cap_drop: swarm,

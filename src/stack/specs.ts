@@ -203,8 +203,9 @@ const imageOf = (
 ): { written: string; familiar: string } => {
   const written = service.image ?? ''
   const parsed = parseImage(written)
-  // Without image there must be build, and that is refused by the table of keys.
-  if (parsed === undefined && (written !== '' || service.build === undefined)) {
+  // Without image there is build or a provider, which the table of keys refuses, or nothing.
+  const refused = service.build !== undefined || service.provider !== undefined
+  if (parsed === undefined && (written !== '' || !refused)) {
     problems.push({
       path: ['services', key, ...(written === '' ? [] : ['image'])],
       message:
