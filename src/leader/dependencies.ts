@@ -45,6 +45,8 @@ export interface DependencyState {
   tasks: readonly Task[]
   /** Endpoints whose container runs, whatever its health check says. */
   runningEndpoints: number
+  /** Of a clustered service: members that take traffic; the tasks and endpoints are its members'. */
+  readyMembers?: number
 }
 
 /** What keeps a service from starting, in words; null when nothing does. */
@@ -59,6 +61,10 @@ export const waitsFor = (
   if (condition === 'service_completed_successfully') {
     if (hasCompleted(state)) return null
     return !required && hasGivenUp(state) ? null : waiting
+  }
+  if (state.readyMembers !== undefined) {
+    const holds = condition === 'service_started' ? state.runningEndpoints : state.readyMembers
+    return holds > 0 ? null : waiting
   }
   // Nobody can wait for what was scaled to nothing on purpose, except for its health.
   if (condition === 'service_started' && wantsNothing(state.service.Spec)) return null

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LABEL } from '../base/index.ts'
 import { emptyCatalog } from '../catalog/index.ts'
+import { sampleEndpoint } from '../catalog/samples.ts'
 import { type DoubleSwarm, createDoubleSwarm } from '../engine/double/index.ts'
 import type { Engine, ServiceSpec } from '../engine/index.ts'
 import { releaseLoop, releaseReady } from './release.ts'
@@ -101,4 +102,33 @@ test('a label that nobody understands keeps that service waiting, and no other',
   expect(await pass(engine)).toBe(1)
   expect(releases).toEqual(['b'])
   expect(problems).toHaveLength(1)
+})
+
+test('a clustered service is healthy when a member takes traffic', async () => {
+  const engine = swarm.engine('m1')
+  const head = {
+    ...spec('db'),
+    Labels: { [LABEL.recipe]: '{}', [LABEL.members]: '1' },
+    Mode: { Replicated: { Replicas: 0 } },
+  }
+  await engine.createService(head)
+  const member = { ...spec('db-1'), Labels: { [LABEL.cluster]: 'db', [LABEL.memberOf]: 'x' } }
+  const { ID: service } = await engine.createService(member)
+  await engine.createService(spec('web', [on('db')]))
+  await engine.createService(spec('early', [on('db', 'service_started')]))
+  const see = (state: 'starting' | 'ready' | null) =>
+    releaseReady({
+      engine,
+      catalog: () => ({
+        ...emptyCatalog(),
+        endpoints: new Map(
+          state === null ? [] : [['e1', sampleEndpoint('e1', { service, state })]],
+        ),
+      }),
+      onRelease: (name) => releases.push(name),
+      onProblem: (problem) => problems.push(problem),
+    })
+  expect([await see(null), releases]).toEqual([2, []])
+  expect([await see('starting'), releases]).toEqual([1, ['early']])
+  expect([await see('ready'), releases]).toEqual([0, ['early', 'web']])
 })

@@ -59,9 +59,20 @@ export const releaseReady = async (
     if (!service) return undefined
     const known = states.get(name)
     if (known) return known
-    const tasks: Task[] = await engine.listTasks({ service: [service.ID] })
-    const runningEndpoints = endpointsOf(endpoints, service.ID).length
-    const state = { service, tasks, runningEndpoints }
+    const clustered = service.Spec.Labels?.[LABEL.recipe] !== undefined
+    const parts = clustered
+      ? [...services.values()].filter((each) => each.Spec.Labels?.[LABEL.cluster] === name)
+      : [service]
+    const tasks: Task[] =
+      parts.length === 0 ? [] : await engine.listTasks({ service: parts.map((each) => each.ID) })
+    const found = parts.flatMap((each) => endpointsOf(endpoints, each.ID))
+    const readyMembers = found.filter((each) => each.state === 'ready').length
+    const state: DependencyState = {
+      service,
+      tasks,
+      runningEndpoints: found.length,
+      ...(clustered && { readyMembers }),
+    }
     states.set(name, state)
     return state
   }

@@ -117,7 +117,7 @@ describe('a clustered service', () => {
     ],
     ['a cluster that is not formed', { book: ledger({ phase: 'recovering' }) }, undefined],
   ] as const)('%s: not yet', (_, over, sentence) => {
-    const progress = clusterProgress(scene(over as Parameters<typeof scene>[0]))
+    const progress = clusterProgress(scene(over))
     expect(progress.arrived).toBe(false)
     if (sentence !== undefined) expect(progress.diagnosis?.sentence).toBe(sentence)
   })
