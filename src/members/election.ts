@@ -70,7 +70,7 @@ export const elect = (facts: Facts, seen: readonly Seen[]): Election => {
     return { kind: 'wait', why: `${listText(pending)} still looks at its data` }
   }
   const [one] = copies
-  if (one === undefined) return without(evidence, 'no copy of the data is left')
+  if (one === undefined) return without(facts, evidence, 'no copy of the data is left')
   const other = copies.find(({ position }) => position.history !== one.position.history)
   if (other !== undefined) {
     const why = `${one.id} and ${other.id} hold different histories`
@@ -78,7 +78,7 @@ export const elect = (facts: Facts, seen: readonly Seen[]): Election => {
   }
   const best = copies.reduce((a, b) => (comparePositions(b.position, a.position) > 0 ? b : a))
   const newer = newerElsewhere(facts, { seen, best })
-  if (newer !== null) return without(evidence, newer)
+  if (newer !== null) return without(facts, evidence, newer)
   const equals = copies.filter(({ position }) => comparePositions(position, best.position) === 0)
   const stopped = lastStopped(facts, equals)
   if (stopped !== null) return finish(evidence, stopped, [])
@@ -87,25 +87,32 @@ export const elect = (facts: Facts, seen: readonly Seen[]): Election => {
     ({ id, member }) => member.volume !== null && (writer === null || id === writer),
   )
   if (writerLost) {
-    return without(evidence, `the data of ${writer ?? 'a member'}, which took the writes, are lost`)
+    return without(
+      facts,
+      evidence,
+      `the data of ${writer ?? 'a member'}, which took the writes, are lost`,
+    )
   }
   const doubt = doubtAboutMissing(facts, evidence)
-  if (doubt !== null) return without(evidence, doubt)
-  if (evidence.missing.some(isPatient)) return patience(evidence.missing)
+  if (doubt !== null) return without(facts, evidence, doubt)
+  if (evidence.missing.some(isPatient(facts))) return patience(evidence.missing)
   const running = equals.find(({ report }) => report.process === 'running')
   return finish(evidence, running ?? equals[0] ?? best, evidence.missing)
 }
 
-const isPatient = ({ host }: Seen): boolean =>
-  host !== undefined && host.unheardFor < MEMBER_TUNABLES.missing
+/** A host that is heard, and says nothing of its member, may be about to. */
+const isPatient =
+  ({ quietFor }: Facts) =>
+  ({ host }: Seen): boolean =>
+    host !== undefined && (host.unheardFor || quietFor) < MEMBER_TUNABLES.missing
 const patience = (missing: readonly Seen[]): Election => ({
   kind: 'wait',
   why: `${listText(missing)} is not heard, and is waited for`,
 })
 
 /** Held for this reason, unless somebody who may still come could change that. */
-const without = ({ missing }: Evidence, why: string): Election =>
-  missing.some(isPatient) ? patience(missing) : { kind: 'hold', why }
+const without = (facts: Facts, { missing }: Evidence, why: string): Election =>
+  missing.some(isPatient(facts)) ? patience(missing) : { kind: 'hold', why }
 
 /** A copy that is known to be newer than the best that is there. */
 const newerElsewhere = (

@@ -19,13 +19,13 @@ export const admit = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   ) {
     return waitFor(`${next.id} joins when the others are ready`)
   }
-  const verb = (name: 'remove' | 'add'): Action[] =>
-    verbs.has(name) ? [{ do: 'verb', verb: name, inside: inside.id, member: next.id }] : []
+  const before: Action[] = verbs.has('add')
+    ? [{ do: 'verb', verb: 'add', inside: inside.id, member: next.id }]
+    : []
   return write(
     withMember(ledger, next.id, { admitted: next.report.volume }),
     `${next.id} is let in`,
-    // What it was before is taken out: a member that comes back empty is not who it was.
-    { before: [...verb('remove'), ...verb('add')] },
+    { before },
   )
 }
 

@@ -102,9 +102,13 @@ const enter = (
       ? { kind: 'join', position: own.position }
       : wait('its data are being recovered')
   }
-  if (own.data !== 'empty' && own.data !== 'none') {
-    return wait('its data cannot be used; it has to be decided what becomes of them')
+  // With this folder it had joined, and its data are gone or broken: it is nobody now.
+  if (own.data === 'damaged' || own.volume === member.volume) {
+    return live
+      ? { kind: 'reset', reason: 'its data are gone or broken' }
+      : wait('no member is heard that runs, and its own data are gone or broken')
   }
+  if (own.data === 'good') return wait('its folder is not the one that it had joined with')
   if (own.volume === null || own.volume !== member.admitted) {
     return wait('it has not been let in yet')
   }

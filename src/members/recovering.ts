@@ -147,7 +147,10 @@ export const lost = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const { ledger, topology, quietFor } = facts
   if (ledger.phase !== 'formed' || primaries(seen).length > 0) return null
   const heard = seen.filter(isHeardNow)
-  if (heard.length === 0) return waitFor('no member is heard')
+  // Whose hosts have all been removed will not be heard again.
+  if (heard.length === 0 && seen.some(({ host }) => host !== undefined)) {
+    return waitFor('no member is heard')
+  }
   if (topology.recovers === 'itself') {
     if (validOrder(ledger) !== null) return begin(facts)
     const verdict = enoughToVote(seen)

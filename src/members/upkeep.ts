@@ -4,7 +4,15 @@ import { withMember, write } from './decisions.ts'
 import type { Decision, Facts } from './facts.ts'
 import { commonPosition, unreleased } from './grants.ts'
 import { comparePositions } from './position.ts'
-import { type Heard, type Seen, inPrimary, isHeardNow, primaries, readyOnes } from './sight.ts'
+import {
+  type Heard,
+  type Seen,
+  inPrimary,
+  isHeardNow,
+  isRecognised,
+  primaries,
+  readyOnes,
+} from './sight.ts'
 import { MEMBER_TUNABLES } from './tunables.ts'
 
 /** Writes down what has changed; null when the ledger is true. */
@@ -21,22 +29,19 @@ export const record = (facts: Facts, seen: readonly Seen[]): Decision | null => 
   return same(next, ledger) ? null : write(next, 'what has changed is written down')
 }
 
-/** It has joined; or its data are not what it had joined with. */
+/**
+ * It has joined; or it holds data under an identity that is not, or no longer, a member's. Reports may
+ * be late, and so nothing is given up here that the ledger knows: a folder whose data are gone is for
+ * its own agent to see.
+ */
 const recordMember = (ledger: Ledger, { id, member, report }: Heard): Ledger => {
   const { volume, data, process } = report
   if (volume === null || volume === member.discarded) return ledger
   if (volume === member.admitted && inPrimary(report)) {
     return withMember(ledger, id, { volume, admitted: null, discarded: null })
   }
-  if (process === 'running' || data === 'unknown' || data === 'foreign') return ledger
-  const bare = data === 'empty' || data === 'none'
-  if (volume === member.volume && data === 'good') return ledger
-  if (volume === member.admitted && (bare || data === 'good')) return ledger
-  if (bare && volume !== member.volume) {
-    return member.volume === null ? ledger : withMember(ledger, id, { volume: null })
-  }
-  // Joined with this folder, and its data are gone or broken; or a folder of another life.
-  return withMember(ledger, id, { volume: null, admitted: null, discarded: volume })
+  const stray = process !== 'running' && data === 'good' && !isRecognised(member, report)
+  return stray ? withMember(ledger, id, { discarded: volume }) : ledger
 }
 
 /** A member that is not heard keeps its place until it is seen elsewhere. */

@@ -11,12 +11,12 @@ import {
   processes,
 } from './world.ts'
 
-export const newFolder = (world: World, member: MemberId): Folder => ({
-  uid: `f${++world.serial}`,
-  member,
-  data: null,
-  marker: { epoch: 0, founded: 0, clean: false, claim: { kind: '', epoch: 0 } },
-})
+export const newFolder = (world: World, member: MemberId): Folder => {
+  const uid = `f${++world.serial}`
+  world.owners.set(uid, member)
+  const marker = { epoch: 0, founded: 0, clean: false, claim: { kind: '', epoch: 0 } }
+  return { uid, member, data: null, marker }
+}
 
 export const placeOf = (host: SimHost, member: MemberId): Place => {
   let place = host.places.get(member)

@@ -64,7 +64,7 @@ const daily: Happening[] = [
   { weight: 20, run: (world) => follow(world, anyHost(world), anyHost(world)) },
   { weight: 20, run: (world) => void stepLeader(world, anyHost(world)) },
   { weight: 14, run: software },
-  { weight: 20, run: write },
+  { weight: 40, run: write },
   { weight: 16, run: (world) => pass(world, world.random.below(3000)) },
   { weight: 2, run: electLeader },
 ]
@@ -280,7 +280,7 @@ export const runHistory = (seed: number): Outcome => {
   electLeader(world)
   // Some histories begin with a cluster that runs, some with the first moment.
   if (random.chance(0.7)) for (let i = 0; i < 30 && !isWhole(world); i++) round(world)
-  const steps = 60 + random.below(240)
+  const steps = 60 + random.below(340)
   const share = 0.02 + random.next() * 0.2
   const today = faults.map((each) => ({
     ...each,

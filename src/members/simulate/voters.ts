@@ -66,11 +66,16 @@ const enter = (world: World, process: Process): void => {
     const { lineage } = other
     if (lineage === null || other.role !== 'ready' || !connected(other.host, process.host)) continue
     if (!hasMajority(around(world, other), lineage)) continue
+    takeOut(world, lineage, process.member)
     process.lineage = lineage
     process.history = other.history
     count(world, 'whole transfers')
     return
   }
+}
+
+const takeOut = (world: World, lineage: Lineage, member: string): void => {
+  for (const uid of lineage.voters) if (world.owners.get(uid) === member) lineage.voters.delete(uid)
 }
 
 /** Takes a folder's vote away, or gives it one, in a member that has a majority with it. */
@@ -82,22 +87,12 @@ export const reconfigure = (
   const { lineage } = inside
   if (lineage === null || !hasMajority(around(world, inside), lineage)) return false
   const target = processes(world).find((each) => each.member === member)
-  const uids = new Set(
-    world.hosts.flatMap(({ folders }) =>
-      [...folders.values()].flatMap((each) => (each.member === member ? each.uid : [])),
-    ),
-  )
   if (to === 'voter') {
     if (target?.lineage !== lineage || target.log.length < inside.log.length) return false
     lineage.voters.add(target.folder.uid)
     return true
   }
-  for (const uid of lineage.voters) {
-    const known = world.hosts.some(({ folders }) =>
-      [...folders.values()].some((each) => each.uid === uid),
-    )
-    if (uids.has(uid) || !known) lineage.voters.delete(uid)
-  }
+  takeOut(world, lineage, member)
   return true
 }
 

@@ -149,6 +149,8 @@ export interface World {
   trace: string[]
   violations: string[]
   serial: number
+  /** Whose folder it is or was. */
+  owners: Map<string, MemberId>
 }
 
 export const CLUSTER = 'shop_db'
@@ -199,6 +201,7 @@ export const newWorld = (
   trace: [],
   violations: [],
   serial: 0,
+  owners: new Map(),
 })
 
 export const count = (world: World, name: string): void => {
