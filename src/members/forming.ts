@@ -1,6 +1,6 @@
 /** From nothing to a cluster: who is first, decided once. */
 import type { Ledger } from '../catalog/index.ts'
-import { neverFormed, validOrder, waitFor, write } from './decisions.ts'
+import { neverFormed, validOrder, waitFor, withoutMember, write } from './decisions.ts'
 import type { Decision, Facts } from './facts.ts'
 import { grantUsed, release, unreleased, withdraw } from './grants.ts'
 import { hold } from './hold.ts'
@@ -17,7 +17,18 @@ export const forming = (facts: Facts, seen: readonly Seen[]): Decision | null =>
     )
   }
   if (ledger.phase !== 'new' && !(ledger.phase === 'held' && neverFormed(ledger))) return null
-  return addMembers(facts, seen) ?? olderData(facts, seen) ?? choose(facts, seen)
+  return (
+    homeless(facts, seen) ??
+    addMembers(facts, seen) ??
+    olderData(facts, seen) ??
+    choose(facts, seen)
+  )
+}
+
+/** Members whose hosts were removed before there was anything of them. */
+const homeless = ({ ledger }: Facts, seen: readonly Seen[]): Decision | null => {
+  const lost = seen.find(({ host }) => host === undefined)
+  return lost ? write(withoutMember(ledger, lost.id), `the host of ${lost.id} is removed`) : null
 }
 
 const begun = (ledger: Ledger): Decision =>

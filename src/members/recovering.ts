@@ -120,8 +120,9 @@ const choose = (facts: Facts, seen: readonly Seen[]): Decision => {
 const byItself = (facts: Facts, seen: readonly Seen[]): Decision => {
   const verdict = enoughToVote(seen)
   if (verdict === null) {
-    return facts.ledger.phase === 'held' && facts.ledger.held !== null
-      ? waitFor(`held: ${facts.ledger.held.reason}`)
+    // A person may look at it; members that find each other need nobody's leave.
+    return facts.ledger.phase === 'held'
+      ? waitFor(`held: ${facts.ledger.held?.reason ?? ''}`)
       : write({ ...facts.ledger, phase: 'formed', held: null }, 'the members vote by themselves')
   }
   return verdict.final ? hold(facts, seen, verdict.why) : waitFor(verdict.why)
@@ -154,7 +155,12 @@ export const lost = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   if (topology.recovers === 'itself') {
     if (validOrder(ledger) !== null) return begin(facts)
     const verdict = enoughToVote(seen)
-    if (verdict === null) return waitFor('the members vote by themselves')
+    if (verdict === null) {
+      const enough = heard.length === seen.length && quietFor >= 2 * MEMBER_TUNABLES.missing
+      return enough
+        ? hold(facts, seen, 'all members are there and find no majority')
+        : waitFor('the members vote by themselves')
+    }
     return verdict.final && quietFor >= MEMBER_TUNABLES.outside
       ? hold(facts, seen, verdict.why)
       : waitFor(verdict.why)

@@ -79,9 +79,11 @@ export const seeOut = (facts: Facts, seen: readonly Seen[]): Decision | null => 
     if (runs && inPrimary(leaving.report)) return act(ask, `${leaving.id} takes its leave`)
   }
   if (service?.running) return act([{ do: 'stop', member: leaving.id }], `${leaving.id} stops`)
-  const at = leaving.host === undefined ? 'gone' : leaving.heard && !runs ? 'rest' : null
+  // A host that is heard, and says nothing of it, has nothing of it.
+  const bare = leaving.host?.unheardFor === 0 && !leaving.report && !service?.updating
+  const rests = leaving.host === undefined || bare || (leaving.heard && !runs)
   const lostForLong = (leaving.host?.awayFor ?? 0) >= MEMBER_TUNABLES.replace
-  if (at === null && !lostForLong) return waitFor(`${leaving.id} has not stopped yet`)
+  if (!rests && !lostForLong) return waitFor(`${leaving.id} has not stopped yet`)
   if (inside === undefined) return waitFor(`${leaving.id} is forgotten when the others run`)
   return write(withoutMember(ledger, leaving.id), `${leaving.id} has left`, { before: ask })
 }

@@ -149,7 +149,7 @@ const open = (world: World, { host, folder, place }: Own, view: View): boolean =
     data !== null && !data.partial && !(kind === 'join' && permission.position === null)
   if (kind === 'first' || kind === 'form')
     note(world, `${folder.member} starts to be first (${kind}, epoch ${epoch})`)
-  if (kind === 'form') {
+  if (kind === 'form' && world.topology.forms === 'one') {
     const formed = world.writes.some(({ excused }) => excused === null)
     if (formed) violate(world, `${folder.member} forms a cluster beside acknowledged writes`)
   }
