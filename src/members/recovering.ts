@@ -156,7 +156,9 @@ export const lost = (facts: Facts, seen: readonly Seen[]): Decision | null => {
     if (validOrder(ledger) !== null) return begin(facts)
     const verdict = enoughToVote(seen)
     if (verdict === null) {
-      const enough = heard.length === seen.length && quietFor >= 2 * MEMBER_TUNABLES.missing
+      const enough =
+        seen.every((each) => each.host === undefined || isHeardNow(each)) &&
+        quietFor >= 2 * MEMBER_TUNABLES.missing
       return enough
         ? hold(facts, seen, 'all members are there and find no majority')
         : waitFor('the members vote by themselves')

@@ -96,7 +96,7 @@ export const replace = (facts: Facts, seen: readonly Seen[]): Decision | null =>
     (each) => each.host === undefined || (isLongAway(each) && hasSpare({ hosts, seen })),
   )
   if (lost === undefined) return null
-  const staying = seen.filter(({ id }) => id !== lost.id)
+  const staying = seen.filter(({ id, host }) => id !== lost.id && host !== undefined)
   const ready = readyOnes(seen).filter(({ id }) => id !== lost.id)
   if (ready.length * 2 <= staying.length) {
     return waitFor(`${lost.id} is replaced when more of the others are ready`)

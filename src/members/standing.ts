@@ -1,4 +1,5 @@
 import type { Position } from '../catalog/index.ts'
+import { validOrder } from './decisions.ts'
 import type { Standing, View } from './facts.ts'
 import { holdsGrant } from './permit.ts'
 import { comparePositions } from './position.ts'
@@ -41,7 +42,9 @@ export const standing = (view: View, claimed: number): Standing => {
           !(report.data === 'good' && isBetter(report.position, own.position)),
       ),
   )
-  return alone && !byItself && own.status?.role === 'outside'
+  const order = validOrder(ledger)
+  const other = order !== null && order.from !== own.id
+  return alone && !other && !byItself && own.status?.role === 'outside'
     ? { kind: 'stay' }
     : { kind: 'stop', reason: 'it is found out which copy is the newest' }
 }

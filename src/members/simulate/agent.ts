@@ -230,6 +230,26 @@ export const stepAgent = (world: World, host: SimHost): boolean => {
 export const publish = (world: World, { host, agent }: { host: SimHost; agent: Agent }): void => {
   const reports = [...host.folders.keys()].map((member) => reportOf(host, member))
   const last = agent.sent.at(-1)
-  if (last && JSON.stringify(last.reports) === JSON.stringify(reports)) return
+  if (
+    last &&
+    reports.length === last.reports.length &&
+    reports.every((report, i) => isSame(report, last.reports[i]))
+  )
+    return
   agent.sent.push({ at: world.now, reports })
 }
+
+const isSame = (a: MemberReport, b: MemberReport | undefined): boolean =>
+  b !== undefined &&
+  a.id === b.id &&
+  a.volume === b.volume &&
+  a.data === b.data &&
+  a.process === b.process &&
+  a.epoch === b.epoch &&
+  a.position?.sequence === b.position?.sequence &&
+  a.position?.history === b.position?.history &&
+  a.recovered === b.recovered &&
+  a.clean === b.clean &&
+  a.founded === b.founded &&
+  a.status?.role === b.status?.role &&
+  a.status?.size === b.status?.size

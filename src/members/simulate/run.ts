@@ -241,13 +241,13 @@ const finish = (world: World): void => {
   if (!isWhole(world)) {
     const host = world.hosts.find(({ agent }) => agent?.manager.leading)
     const facts = host && factsOf(world, host)
-    if (process.env['MUSTER_DUMP']) console.log(JSON.stringify(facts, null, 1))
     violate(
       world,
       `not whole after ${ROUNDS} rounds: ${facts ? decide(facts).explain.join('; ') : 'no leader'}`,
     )
     return
   }
+  for (let i = 0; i < 5; i++) round(world)
   const logs = processes(world).map(({ member, log }) => ({ member, log }))
   const [first] = logs
   if (!first) return

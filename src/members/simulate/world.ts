@@ -226,5 +226,10 @@ export const hasQuorum = (world: World, host: SimHost): boolean => {
   return managers.filter((other) => connected(host, other)).length * 2 > managers.length
 }
 
-export const processes = (world: World): Process[] =>
-  world.hosts.flatMap(({ places }) => [...places.values()].flatMap(({ process }) => process ?? []))
+export const processes = (world: World): Process[] => {
+  const found: Process[] = []
+  for (const { places } of world.hosts) {
+    for (const { process } of places.values()) if (process) found.push(process)
+  }
+  return found
+}
