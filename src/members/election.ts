@@ -14,6 +14,8 @@ export type Election =
   /** `stop`: for members that run, and have to stop. */
   | { kind: 'wait'; why: string; stop?: boolean }
   | { kind: 'hold'; why: string }
+  /** What a person has decided cannot be done any more. */
+  | { kind: 'void'; why: string }
 
 /** A member whose data have been compared in this epoch. */
 export type Copy = Heard & { position: Position }
@@ -172,6 +174,10 @@ const ordered = (
   const { copies, pending, missing } = evidence
   const winner = copies.find(({ id }) => id === from)
   if (winner === undefined) {
+    const bare = [...evidence.lost, ...evidence.blank, ...evidence.gone].some(
+      ({ id }) => id === from,
+    )
+    if (bare) return { kind: 'void', why: `${by} has decided for ${from}, whose data are gone` }
     return { kind: 'wait', why: `${by} has decided for ${from}, whose data are not there yet` }
   }
   if (pending.length > 0) return { kind: 'wait', why: `${listText(pending)} has to stop first` }

@@ -84,6 +84,7 @@ const choose = (facts: Facts, seen: readonly Seen[]): Decision => {
       ? write({ ...ledger, phase: 'recovering', held: null }, election.why)
       : waitFor(election.why)
   }
+  if (election.kind === 'void') return write({ ...ledger, order: null }, election.why)
   if (election.kind === 'hold') return hold(facts, seen, election.why)
   const { winner, discard } = election
   const volume = winner.report.volume ?? ''

@@ -78,6 +78,20 @@ export const restoreVolume = (world: World, host: SimHost): void => {
   excuseLost(world, 'the only disk that held it was put back')
 }
 
+/** Somebody copies the files of another cluster into a folder; the marker beside them stays. */
+export const transplant = (world: World, host: SimHost): void => {
+  const folder = world.random.pick([...host.folders.values()])
+  if (!folder?.data || folder.data.partial || world.topology.recovers === 'itself') return
+  const place = host.places.get(folder.member)
+  if (place && place.state !== 'rest') endProcess(world, host, { place, clean: false })
+  note(world, `${folder.member} gets the data of another cluster`)
+  count(world, 'data of other clusters')
+  const log = Array.from({ length: world.random.below(40) }, () => -++world.serial)
+  folder.data = { history: `X${++world.serial}`, log, partial: false, lineage: null }
+  if (place) place.recovered = null
+  excuseLost(world, 'the only disk that held it was overwritten')
+}
+
 /** The operator gives up a host that has no power. */
 export const removeHost = (world: World, host: SimHost): void => {
   const left = world.hosts.filter(({ removed }) => !removed)

@@ -22,6 +22,9 @@ test('whatever happens, a cluster is never two, loses nothing that it need not, 
     'volumes put back',
     'hosts removed',
     'updates',
+    'stranded',
+    'blackouts',
+    'data of other clusters',
   ]) {
     expect(seen[what] ?? 0, what).toBeGreaterThan(0)
   }

@@ -1,11 +1,19 @@
 /** The leader's loop: facts, a decision, and its execution one step later. Any manager may think it leads. */
-import type { MemberId } from '../../catalog/index.ts'
+import type { Grant, Ledger, MemberId } from '../../catalog/index.ts'
 import { decide } from '../decide.ts'
 import type { Action, Facts } from '../facts.ts'
-import { placeOf } from './disk.ts'
 import { sightingsOf } from './manager.ts'
 import { reconfigure } from './voters.ts'
-import { type SimHost, type World, connected, count, hasQuorum, note, processes } from './world.ts'
+import {
+  type SimHost,
+  type World,
+  connected,
+  count,
+  hasQuorum,
+  note,
+  processes,
+  violate,
+} from './world.ts'
 
 export const factsOf = (world: World, host: SimHost): Facts | null => {
   const manager = host.agent?.manager
@@ -85,25 +93,30 @@ export const stepLeader = (world: World, host: SimHost): boolean => {
   const { grant } = decision.ledger
   if (grant && grant.epoch === decision.ledger.epoch && before.grant?.epoch !== grant.epoch) {
     count(world, grant.position ? 'elections' : 'formings')
-    if (grant.position) judgeElection(world, grant)
+    if (grant.position) judgeElection(world, grant, before)
   }
   for (const action of decision.after) perform(world, host, action)
   return true
 }
 
-/** A newer copy that can be seen, and that nobody has given up, must not lose. */
-const judgeElection = (world: World, grant: NonNullable<typeof world.store.ledger.grant>): void => {
+/** Nobody may be chosen with less than what is known, or with another history, but by a person. */
+const judgeElection = (world: World, grant: Grant, before: Ledger): void => {
   const { ledger } = world.store
-  const ordered = ledger.order?.epoch === ledger.epoch
-  const [winner] = Object.keys(grant.members)
-  const home = world.hosts.find(({ id }) => id === ledger.members[winner ?? '']?.host)
-  const chosen = home?.folders.get(winner ?? '')
-  const log = new Set(
-    placeOf(home ?? world.hosts[0]!, winner ?? '').process?.log ?? chosen?.data?.log,
-  )
-  if (ordered) {
+  const [winner = ''] = Object.keys(grant.members)
+  const home = world.hosts.find(({ id }) => id === ledger.members[winner]?.host)
+  const log = home?.places.get(winner)?.process?.log ?? home?.folders.get(winner)?.data?.log ?? []
+  if (ledger.order?.epoch === ledger.epoch) {
     count(world, 'orders')
-    for (const each of world.writes) if (!log.has(each.id)) each.excused ??= 'a person has decided'
+    const kept = new Set(log)
+    for (const each of world.writes) if (!kept.has(each.id)) each.excused ??= 'a person has decided'
+    return
+  }
+  const { position } = grant
+  const known = before.highWater
+  if (position === null || known === null) return
+  if (position.history !== known.history) violate(world, `${winner} is first with another history`)
+  else if (BigInt(position.sequence) < BigInt(known.sequence)) {
+    violate(world, `${winner} is first with older data than the cluster is known to have had`)
   }
 }
 

@@ -14,7 +14,9 @@ import {
   removeHost,
   restartAgent,
   restoreVolume,
+  transplant,
 } from './faults.ts'
+import { endProcess } from './disk.ts'
 import { commit, isWritable, progress, regroup } from './galera.ts'
 import { factsOf, stepLeader } from './leader.ts'
 import { deliver, follow, readLedger } from './manager.ts'
@@ -79,6 +81,9 @@ const faults: Happening[] = [
   { weight: 1, run: (world) => loseVolume(world, anyHost(world)) },
   { weight: 1, run: (world) => backUp(anyHost(world)) },
   { weight: 0.5, run: (world) => restoreVolume(world, anyHost(world)) },
+  { weight: 0.2, run: (world) => transplant(world, anyHost(world)) },
+  { weight: 0.3, run: strand },
+  { weight: 0.3, run: blackout },
   { weight: 0.3, run: (world) => removeHost(world, anyHost(world)) },
   { weight: 1, run: partition },
   { weight: 2, run: heal },
@@ -88,6 +93,39 @@ const faults: Happening[] = [
   { weight: 0.7, run: (world) => world.headVersion++ },
   { weight: 0.3, run: obeyPerson },
 ]
+
+/** All but one take their leave, or crash; that one is cut off, perhaps still primary; time passes. */
+function strand(world: World): void {
+  const last = anyHost(world)
+  const clean = world.random.chance(0.6)
+  for (const host of world.hosts) {
+    if (host === last) continue
+    for (const place of host.places.values()) {
+      if (place.state !== 'rest') endProcess(world, host, { place, clean })
+      if (world.random.chance(0.5)) software(world)
+    }
+  }
+  for (const host of world.hosts) host.group = host === last ? 1 : 0
+  count(world, 'stranded')
+  note(world, `${last.id} is left alone`)
+  linger(world)
+}
+
+/** No power anywhere, and then power for all but one, for long. */
+function blackout(world: World): void {
+  for (const host of world.hosts) powerOff(world, host)
+  const last = anyHost(world)
+  for (const host of world.hosts) if (host !== last) powerOn(world, host)
+  count(world, 'blackouts')
+  linger(world)
+}
+
+const linger = (world: World): void => {
+  for (let i = 0; i < 10; i++) {
+    if (i === 3) pass(world, 50_000)
+    round(world)
+  }
+}
 
 function pass(world: World, ms: number): void {
   world.now += ms
@@ -141,6 +179,10 @@ function obeyPerson(world: World): void {
     .filter(
       ({ host, folder }) =>
         ledger.members[folder.member]?.host === host.id && folder.data && !folder.data.partial,
+    )
+    .filter(
+      ({ folder }) =>
+        ledger.highWater === null || folder.data?.history === ledger.highWater.history,
     )
     .sort((a, b) => (b.folder.data?.log.length ?? 0) - (a.folder.data?.log.length ?? 0))
   const [best] = copies
@@ -205,7 +247,11 @@ const nothingLeft = (world: World): boolean =>
     ({ removed, folders }) =>
       removed ||
       [...folders.values()].every(
-        ({ member, data }) => data === null || data.partial || !world.store.ledger.members[member],
+        ({ member, data }) =>
+          data === null ||
+          data.partial ||
+          !world.store.ledger.members[member] ||
+          data.history !== (world.store.ledger.highWater?.history ?? data.history),
       ),
   )
 
