@@ -65,7 +65,8 @@ export const formedBy = ({ ledger, now, topology }: Facts, seen: readonly Seen[]
   return {
     ...next,
     view,
-    writer: topology.writer ? (keeps ? ledger.writer : (view[0] ?? null)) : null,
+    // Whoever takes them over is told so first, by `chooseWriter`; the old one has started as such.
+    writer: topology.writer && keeps ? ledger.writer : null,
     highWater: position === null ? ledger.highWater : { ...position, at: now },
   }
 }
