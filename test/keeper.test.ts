@@ -161,6 +161,15 @@ describe('the gate on real engines', () => {
     for (const { ID, Description } of await engine.listNodes()) {
       hostIds.set(Description?.Hostname ?? '', ID)
     }
+    await engine.createService({
+      Name: CLUSTER,
+      Labels: {
+        [LABEL.recipe]: JSON.stringify({ name: 'copycat', options: {}, writerPorts: [] }),
+        [LABEL.members]: '2',
+      },
+      Mode: { Replicated: { Replicas: 0 } },
+      TaskTemplate: { ContainerSpec: { Image: IMAGE } },
+    })
     network = (
       await engine.createNetwork({ Name: 'shop_default', Driver: 'overlay', Attachable: true })
     ).Id

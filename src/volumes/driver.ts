@@ -26,6 +26,10 @@ export type Operation = (body: Record<string, unknown>, signal: AbortSignal) => 
 export const volumeDriver = (options: DriverOptions): Record<string, Operation> => {
   const { store, gate } = options
   const known = (body: Record<string, unknown>): VolumeRecord => {
+    if (body['Name'] === undefined) {
+      // Docker asks again, but has nothing left to say.
+      throw new MusterError('AGENT_UNREACHABLE', 'the agent was restarted meanwhile.')
+    }
     const name = checkName(body['Name'])
     const record = store.get(name)
     if (record) return record

@@ -34,7 +34,10 @@ export interface Marker {
   claim: Claim | null
   /** Docker's id of the mount that was let through, until its process has been seen to end. */
   passed: string | null
-  /** The last process ended in an orderly way. */
+  /**
+   * It has left the primary component in an orderly way and has not been seen in it since: the others
+   * may have gone on without it.
+   */
   clean: boolean
   recipe: string | null
   /** Id of the image that last ran on the data: what can read them. */

@@ -66,6 +66,8 @@ export class DataAtRest {
       this.#failed = { at: clock.now(), reason: messageOf(error) }
       throw error
     }
+    // Whoever has taken its leave may have been gone on without: better said once too often.
+    if (this.#look.clean && !record.marker.clean) await store.mark(record.name, { clean: true })
     this.#failed = null
     this.#ledger = ledger
     return true

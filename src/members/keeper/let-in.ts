@@ -33,7 +33,6 @@ export const letIn = async (pass: LetIn): Promise<void> => {
   await store.mark(record.name, {
     claim: { ledger: cluster.ledger.uid, epoch: cluster.ledger.epoch, kind: start.kind },
     passed: mountId,
-    clean: false,
     recipe: recipe.name,
     image,
   })

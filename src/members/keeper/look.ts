@@ -30,7 +30,7 @@ export const lookAt = async (options: LookOptions): Promise<Look> => {
   const found = classify(record.marker, recipe.holdsData(names), ledger)
   if (found === 'lost') await store.renew(record.name)
   const data = found === 'lost' ? 'empty' : found
-  const look: Look = { data, position: null, recovered: true, clean: null, problem: null }
+  const look: Look = { data, position: null, recovered: true, clean: false, problem: null }
   if (data === 'foreign') {
     return { ...look, problem: `the data in its folder are no copy of ${record.member?.cluster}` }
   }

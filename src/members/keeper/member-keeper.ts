@@ -16,7 +16,7 @@ import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { DataAtRest } from './data-at-rest.ts'
 import type { HelperEngine } from './helper.ts'
 import { letIn } from './let-in.ts'
-import { type Occupant, askerOf, occupantsOf } from './occupants.ts'
+import { type Occupant, askerOf, occupantsOf, tookLeave } from './occupants.ts'
 import { type Permit, type Stand, viewOf } from './permission.ts'
 import { reportOf } from './report.ts'
 import { RunningMember } from './running-member.ts'
@@ -175,7 +175,9 @@ export class MemberKeeper implements AsyncDisposable {
   /** Docker has let go of a mount. */
   unmounted(mountId: string): Promise<void> {
     return this.#turn(async () => {
-      if (this.#record()?.marker.passed === mountId) await this.#end(null)
+      // One that has run ends with an event that says how, which is on its way.
+      if (this.#running || this.#record()?.marker.passed !== mountId) return
+      await this.#end(null)
     })
   }
 
@@ -211,7 +213,10 @@ export class MemberKeeper implements AsyncDisposable {
       if (passed && starting && !engineRestarted && this.#gate === null) {
         this.#process = 'running'
         this.#container = starting.container
-      } else if (this.#process === 'running' || passed) await this.#end(null)
+      } else if (this.#process === 'running' || passed) {
+        const last = own.filter(({ exit }) => exit !== null).sort((a, b) => b.madeAt - a.madeAt)[0]
+        await this.#end(last?.exit ?? null)
+      }
       this.#loop.wake()
       this.#publish()
     })
@@ -315,6 +320,8 @@ export class MemberKeeper implements AsyncDisposable {
       return wait(`there is no ledger of ${this.cluster} that this host can read`)
     }
     await this.#obey()
+    // Until the mount has an answer, Docker cannot stop the container.
+    if (!this.#cluster()?.head?.members) return { kind: 'refuse', reason: 'its service is stopped' }
     try {
       const how = { cluster: this.#cluster(), deep: true, image: asker.image }
       const examined = await this.#data.examine(record, recipe, how)
@@ -369,10 +376,9 @@ export class MemberKeeper implements AsyncDisposable {
   async #end(exit: number | null): Promise<void> {
     const { store } = this.#context
     await this.#endWatch()
-    const record = this.#record()
-    if (record && (exit !== null || record.marker.passed !== null)) {
-      const clean = exit === null ? record.marker.clean : exit === 0
-      await store.mark(this.id, { passed: null, clean })
+    const marker = this.#record()?.marker
+    if (marker) {
+      await store.mark(this.id, { passed: null, clean: marker.clean || tookLeave(exit) })
     }
     if (this.#process === 'running') {
       this.#process = this.#gate === null ? 'rest' : 'gate'
@@ -426,7 +432,7 @@ export class MemberKeeper implements AsyncDisposable {
     const record = this.#record()
     const primary = status.component !== null && ['ready', 'donor'].includes(status.role)
     if (!record || !primary) return
-    const { claim, founded, joined } = record.marker
+    const { claim, founded, joined, clean } = record.marker
     const ledger = this.#cluster()?.ledger
     const granted =
       ledger !== undefined &&
@@ -436,10 +442,10 @@ export class MemberKeeper implements AsyncDisposable {
     const first = claim !== null && (claim.kind === 'form' || claim.kind === 'first')
     const epoch = Math.max(founded, first ? claim.epoch : 0, granted ? ledger.epoch : 0)
     const of = claim?.ledger ?? ledger?.uid ?? null
-    if (epoch === founded && joined === of) return
+    if (epoch === founded && joined === of && !clean) return
     const { store, onEvent } = this.#context
-    await store.mark(record.name, { founded: epoch, joined: of })
-    await store.dropAside(record.name)
+    await store.mark(record.name, { founded: epoch, joined: of, clean: false })
+    if (joined !== of) await store.dropAside(record.name)
     if (epoch !== founded) onEvent({ type: 'founded', member: this.id, epoch })
   }
 

@@ -8,6 +8,7 @@ const made = (container: string, service: string | null, madeAt: number): Occupa
   created: true,
   running: false,
   image: null,
+  exit: null,
 })
 
 it('takes the newest container of the member for the one that asks', () => {

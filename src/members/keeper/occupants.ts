@@ -12,6 +12,8 @@ export interface Occupant {
   /** Swarm service that it belongs to. */
   service: string | null
   image: string | null
+  /** Exit status of one that has ended. */
+  exit: number | null
   /** Seconds since 1970. */
   madeAt: number
 }
@@ -45,6 +47,7 @@ export const occupantsOf = async (
 export const occupantOf = ({
   Id,
   State,
+  Status,
   Labels,
   ImageID,
   Created,
@@ -54,5 +57,18 @@ export const occupantOf = ({
   created: State === 'created',
   service: Labels?.[SERVICE_NAME] ?? null,
   image: ImageID ?? null,
+  exit: exitOf(Status ?? ''),
   madeAt: Created ?? 0,
 })
+
+/** From `Exited (137) 3 minutes ago`. */
+const exitOf = (status: string): number | null => {
+  const [, code] = /^Exited \((\d+)\)/.exec(status) ?? []
+  return code === undefined ? null : Number(code)
+}
+
+/** Killed, crashed, or lost with its host: such a process has told nobody that it goes. */
+const SUDDEN = [132, 135, 136, 137, 139, 255]
+
+/** Whether a process that ended so may have taken its leave from the others. */
+export const tookLeave = (exit: number | null): boolean => exit !== null && !SUDDEN.includes(exit)

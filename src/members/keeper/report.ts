@@ -17,8 +17,8 @@ export interface Look {
   position: Position | null
   /** The software itself has told the position, or there is none to tell. */
   recovered: boolean
-  /** Null: the data do not say. */
-  clean: boolean | null
+  /** The data say that the last process ended in an orderly way. */
+  clean: boolean
   /** What is wrong with them; for people. */
   problem: string | null
 }
@@ -57,7 +57,7 @@ export const reportOf = (sight: Sight): MemberReport => {
     epoch: record?.marker.epoch ?? ledger?.epoch ?? 0,
     position: running ? sight.position : (look?.position ?? null),
     recovered: !running && (look?.recovered ?? false),
-    clean: !running && (look?.clean ?? record?.marker.clean ?? false),
+    clean: record?.marker.clean ?? false,
     founded: record?.marker.founded ?? 0,
     status: running ? sight.status : null,
     ready: running && sight.ready,
