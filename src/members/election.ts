@@ -174,9 +174,7 @@ const ordered = (
   const { copies, pending, missing } = evidence
   const winner = copies.find(({ id }) => id === from)
   if (winner === undefined) {
-    const bare = [...evidence.lost, ...evidence.blank, ...evidence.gone].some(
-      ({ id }) => id === from,
-    )
+    const bare = ![...pending, ...missing].some(({ id }) => id === from)
     if (bare) return { kind: 'void', why: `${by} has decided for ${from}, whose data are gone` }
     return { kind: 'wait', why: `${by} has decided for ${from}, whose data are not there yet` }
   }

@@ -46,6 +46,8 @@ export const formedBy = ({ ledger, now, topology }: Facts, seen: readonly Seen[]
     phase: 'formed',
     held: null,
     cleanStop: null,
+    // What was decided is done; who decided it stays on record.
+    order: ledger.order && { ...ledger.order, epoch: 0 },
     grant: grant !== null && used.length === 0 ? grant : null,
   }
   for (const { id } of used) {
