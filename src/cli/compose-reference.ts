@@ -1,13 +1,6 @@
 /** docs/compose.md: what becomes of every key of a Compose file, from the table that decides it. */
 import { DIFFERENCES } from '../stack/differences.ts'
-import {
-  CONFIG_KEYS,
-  NETWORK_KEYS,
-  type Row,
-  SECRET_KEYS,
-  SERVICE_KEYS,
-  VOLUME_KEYS,
-} from '../stack/keys.ts'
+import { type Row, SECTION_KEYS, SERVICE_KEYS } from '../stack/keys.ts'
 
 const FATE: Record<Row['fate'], string> = {
   swarm: 'carried by Swarm',
@@ -68,10 +61,7 @@ ${DIFFERENCES.map(({ says }) => `- ${says}`).join('\n')}
 export const composeReference = (): string => {
   const parts: [string, Record<string, Row>][] = [
     ['services', SERVICE_KEYS],
-    ['networks', NETWORK_KEYS],
-    ['volumes', VOLUME_KEYS],
-    ['configs', CONFIG_KEYS],
-    ['secrets', SECRET_KEYS],
+    ...SECTION_KEYS.map(([name, keys]): [string, Record<string, Row>] => [name, keys]),
   ]
   const tables = parts.map(
     ([name, keys]) =>

@@ -1,12 +1,5 @@
 import type { ModelPath, Service, Stack } from '../compose/index.ts'
-import {
-  CONFIG_KEYS,
-  NETWORK_KEYS,
-  type Row,
-  SECRET_KEYS,
-  SERVICE_KEYS,
-  VOLUME_KEYS,
-} from './keys.ts'
+import { type Row, SECTION_KEYS, SERVICE_KEYS } from './keys.ts'
 import { MUSTER_KEY } from './x-muster.ts'
 
 /** Something in the file that the cluster cannot do. */
@@ -52,13 +45,7 @@ export const checkKeys = (stack: Stack, options: CheckOptions): CheckResult => {
       result,
     })
   }
-  const groups = [
-    ['networks', NETWORK_KEYS],
-    ['volumes', VOLUME_KEYS],
-    ['configs', CONFIG_KEYS],
-    ['secrets', SECRET_KEYS],
-  ] as const
-  for (const [group, keys] of groups) {
+  for (const [group, keys] of SECTION_KEYS) {
     for (const [name, value] of Object.entries(stack[group])) {
       walk(keys, value, {
         path: [group, name],

@@ -186,15 +186,17 @@ const carryOut = async (wanted: Plan, options: Carrying): Promise<Ended> => {
   } catch (error) {
     // A conflict means that somebody else decides about this stack now: hands off.
     if (!(error instanceof MusterError) || error.code !== 'ENGINE_REFUSED') throw error
-    const failure = {
-      sentence: error.message,
-      advice: error.hint ?? '',
-      diagnosis: undefined,
-      evidence: [],
-    }
-    return { outcome: 'failed', failure }
+    return { outcome: 'failed', failure: failureOf(error) }
   }
 }
+
+/** What the engine would not do, where no task shows it. */
+const failureOf = ({ message, hint }: MusterError): Failure => ({
+  sentence: message,
+  advice: hint ?? '',
+  diagnosis: undefined,
+  evidence: [],
+})
 
 /** A network that somebody still uses is no reason to fail: everything serves without it. */
 const tidy = async (operation: Operation, { context, events }: Carrying): Promise<void> => {
@@ -305,13 +307,7 @@ const restore = async (
     } catch (error) {
       if (!(error instanceof MusterError)) throw error
       if (error.code === 'CONFLICT' && attempt < RESTORE_ATTEMPTS) continue
-      const failure = {
-        sentence: error.message,
-        advice: error.hint ?? '',
-        diagnosis: undefined,
-        evidence: [],
-      }
-      return { outcome: 'failed', failure }
+      return { outcome: 'failed', failure: failureOf(error) }
     }
   }
 }

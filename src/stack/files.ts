@@ -82,47 +82,45 @@ const desiredFile = (
   value: Secret | Config,
   at: { stack: string; key: string; contents: FileContents; problems: Problem[] },
 ): DesiredFile | undefined => {
-  const labels = { ...value.labels, [LABEL.stack]: at.stack }
   if (value.external) return { kind, name: value.name, external: true, labels: {} }
-  const templateDriver = value.template_driver
-  if ('driver' in value && value.driver !== undefined) {
-    const driver = { name: value.driver, options: value.driver_opts ?? {} }
-    const hash = digest([kind, driver, labels, templateDriver])
-    return {
-      kind,
-      name: hashedName(value.name, hash),
-      external: false,
-      labels: { ...labels, [LABEL.content]: hash },
-      driver,
-      ...(templateDriver === undefined ? {} : { templateDriver }),
-    }
-  }
-  const data =
-    value.content === undefined
-      ? at.contents.get(value.file ?? '')
-      : Buffer.from(value.content, 'utf8')
-  // A file that could not be read is already a problem.
-  if (data === undefined) return undefined
-  if (data.length > MAX_BYTES[kind] || data.length === 0) {
-    at.problems.push({
-      path: [`${kind}s`, at.key],
-      message:
-        data.length === 0
-          ? `the ${kind} is empty, which Swarm does not take.`
-          : `the ${kind} has ${data.length} bytes, Swarm takes at most ${MAX_BYTES[kind]}.`,
-    })
-    return undefined
-  }
-  const base64 = data.toString('base64')
-  const hash = digest([kind, base64, labels, templateDriver])
+  const source = sourceOf(kind, value, at)
+  if (source === undefined) return undefined
+  const labels = { ...value.labels, [LABEL.stack]: at.stack }
+  const { template_driver: templateDriver } = value
+  const hash = digest([kind, source.driver ?? source.data, labels, templateDriver])
   return {
     kind,
     name: hashedName(value.name, hash),
     external: false,
     labels: { ...labels, [LABEL.content]: hash },
-    data: base64,
+    ...source,
     ...(templateDriver === undefined ? {} : { templateDriver }),
   }
+}
+
+/** The driver that provides it, or what is in it; undefined if that is already a problem. */
+const sourceOf = (
+  kind: DesiredFile['kind'],
+  value: Secret | Config,
+  at: { key: string; contents: FileContents; problems: Problem[] },
+): Pick<DesiredFile, 'driver' | 'data'> | undefined => {
+  if ('driver' in value && value.driver !== undefined) {
+    return { driver: { name: value.driver, options: value.driver_opts ?? {} } }
+  }
+  const data =
+    value.content === undefined
+      ? at.contents.get(value.file ?? '')
+      : Buffer.from(value.content, 'utf8')
+  if (data === undefined) return undefined
+  if (data.length <= MAX_BYTES[kind] && data.length > 0) return { data: data.toString('base64') }
+  at.problems.push({
+    path: [`${kind}s`, at.key],
+    message:
+      data.length === 0
+        ? `the ${kind} is empty, which Swarm does not take.`
+        : `the ${kind} has ${data.length} bytes, Swarm takes at most ${MAX_BYTES[kind]}.`,
+  })
+  return undefined
 }
 
 const digest = (parts: unknown): string =>

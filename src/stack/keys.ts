@@ -439,7 +439,7 @@ const ipam: Keys<Ipam> = {
 
 const SPANNING = new Set(['overlay', 'default', 'bridge', ''])
 
-export const NETWORK_KEYS: Keys<Network> = {
+const NETWORK_KEYS: Keys<Network> = {
   name: swarm,
   driver: {
     ...firm('a network of this driver ends at its host', 'use overlay (the default) or external'),
@@ -455,7 +455,7 @@ export const NETWORK_KEYS: Keys<Network> = {
   enable_ipv6: swarm,
 }
 
-export const VOLUME_KEYS: Keys<Volume> = {
+const VOLUME_KEYS: Keys<Volume> = {
   name: swarm,
   driver: swarm,
   driver_opts: swarm,
@@ -463,7 +463,7 @@ export const VOLUME_KEYS: Keys<Volume> = {
   labels: swarm,
 }
 
-export const CONFIG_KEYS: Keys<Config> = {
+const CONFIG_KEYS: Keys<Config> = {
   name: muster('a hash of the content is added, so that new content is a new object'),
   file: client,
   environment: client,
@@ -473,4 +473,12 @@ export const CONFIG_KEYS: Keys<Config> = {
   template_driver: swarm,
 }
 
-export const SECRET_KEYS: Keys<Secret> = { ...CONFIG_KEYS, driver: swarm, driver_opts: swarm }
+const SECRET_KEYS: Keys<Secret> = { ...CONFIG_KEYS, driver: swarm, driver_opts: swarm }
+
+/** The rows of everything beside services, by section. */
+export const SECTION_KEYS = [
+  ['networks', NETWORK_KEYS],
+  ['volumes', VOLUME_KEYS],
+  ['configs', CONFIG_KEYS],
+  ['secrets', SECRET_KEYS],
+] as const

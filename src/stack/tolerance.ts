@@ -1,13 +1,6 @@
 import type { ModelPath, Stack } from '../compose/index.ts'
 import type { Problem } from './check.ts'
-import {
-  CONFIG_KEYS,
-  NETWORK_KEYS,
-  type Row,
-  SECRET_KEYS,
-  SERVICE_KEYS,
-  VOLUME_KEYS,
-} from './keys.ts'
+import { type Row, SECTION_KEYS, SERVICE_KEYS } from './keys.ts'
 import { MUSTER_KEY, type MusterOptions, parseStackTolerance } from './x-muster.ts'
 
 /**
@@ -64,10 +57,7 @@ const collect = (rows: Record<string, Row>, prefix: string[]): [Kind, string][] 
 
 const ALL = [
   ...collect(SERVICE_KEYS, []),
-  ...collect(NETWORK_KEYS, ['networks']),
-  ...collect(VOLUME_KEYS, ['volumes']),
-  ...collect(CONFIG_KEYS, ['configs']),
-  ...collect(SECRET_KEYS, ['secrets']),
+  ...SECTION_KEYS.flatMap(([section, keys]) => collect(keys, [section])),
 ]
 
 const keysOf = (wanted: Kind): ReadonlySet<string> =>
