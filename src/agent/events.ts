@@ -1,5 +1,12 @@
 /** What a person would call news, between one catalog and the next. Pure. */
-import type { Catalog, CatalogHost, Endpoint } from '../catalog/index.ts'
+import type {
+  Catalog,
+  CatalogHost,
+  Endpoint,
+  MemberReport,
+  MemberRole,
+  Phase,
+} from '../catalog/index.ts'
 
 /** One line of `GET /v1/events`. Names, not ids, but for the task. */
 export type CatalogEvent =
@@ -19,6 +26,12 @@ export type CatalogEvent =
     }
   | { type: 'leader'; host: string }
   | { type: 'service'; change: 'added' | 'changed' | 'removed'; service: string }
+  | { type: 'cluster'; cluster: string; phase: Phase; epoch: number }
+  | { type: 'writer'; cluster: string; member: string | null }
+  | { type: 'member'; member: string; host: string; change: MemberChange }
+
+/** What a member does: at its gate, at rest, or what it is in its cluster. */
+export type MemberChange = 'rest' | 'gate' | 'starting' | MemberRole | 'gone'
 
 /** Everything that differs, services and hosts before their endpoints. */
 export const eventsBetween = (before: Catalog, after: Catalog): CatalogEvent[] => {
@@ -38,8 +51,45 @@ export const eventsBetween = (before: Catalog, after: Catalog): CatalogEvent[] =
   for (const { id, name } of before.services.values()) {
     if (!after.services.has(id)) events.push({ type: 'service', change: 'removed', service: name })
   }
+  events.push(...clusterEvents(before, after), ...memberEvents(before, after))
   events.push(...endpointEvents(before, after))
   return events
+}
+
+const clusterEvents = (before: Catalog, after: Catalog): CatalogEvent[] =>
+  [...after.clusters.values()].flatMap(({ id: cluster, ledger }): CatalogEvent[] => {
+    const old = before.clusters.get(cluster)?.ledger
+    const { phase, epoch, writer } = ledger
+    return [
+      ...(old?.phase === phase && old.epoch === epoch
+        ? []
+        : [{ type: 'cluster' as const, cluster, phase, epoch }]),
+      ...((old?.writer ?? null) === writer
+        ? []
+        : [{ type: 'writer' as const, cluster, member: writer }]),
+    ]
+  })
+
+const changeOf = ({ process, status }: MemberReport): MemberChange =>
+  process === 'running' ? (status?.role ?? 'starting') : process
+
+const memberEvents = (before: Catalog, after: Catalog): CatalogEvent[] => {
+  if (before.members === after.members) return []
+  const tell = ({ id: member, host }: MemberReport, change: MemberChange): CatalogEvent => ({
+    type: 'member',
+    member,
+    host: after.hosts.get(host)?.name ?? host,
+    change,
+  })
+  const news = [...after.members].flatMap(([key, report]) => {
+    const old = before.members.get(key)
+    const change = changeOf(report)
+    return old && changeOf(old) === change ? [] : [tell(report, change)]
+  })
+  const gone = [...before.members].flatMap(([key, report]) =>
+    after.members.has(key) ? [] : [tell(report, 'gone')],
+  )
+  return [...news, ...gone]
 }
 
 const hostEvents = (before: CatalogHost | undefined, after: CatalogHost): CatalogEvent[] => {

@@ -37,8 +37,27 @@ export const words = (event: EventLine): string => {
       return `${event.host} leads`
     case 'service':
       return `service ${event.service} ${event.change}`
+    case 'cluster':
+      return `${event.cluster} is ${event.phase}, epoch ${event.epoch}`
+    case 'writer':
+      return event.member === null
+        ? `nobody takes the writes of ${event.cluster}`
+        : `${event.member} takes the writes of ${event.cluster}`
+    case 'member':
+      return `${event.member} on ${event.host} ${MEMBER[event.change]}`
   }
 }
+
+const MEMBER = {
+  rest: 'is at rest',
+  gate: 'waits at its gate',
+  starting: 'starts',
+  outside: 'is in no primary component',
+  joining: 'receives the data',
+  donor: 'gives its data to another',
+  ready: 'is up to date',
+  gone: 'is no member any more',
+} as const
 
 const ENDPOINT = {
   starting: 'starts',
