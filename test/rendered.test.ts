@@ -1,7 +1,10 @@
 /** Services whose files come from the live catalog, on real engines. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../src/base/index.ts'
 import { ensureImages, formCluster, type Lab, labUp } from '../src/lab/index.ts'
+import { haproxy, type View } from '../src/recipes/index.ts'
 
 const root = new URL('..', import.meta.url).pathname
 
@@ -25,7 +28,7 @@ const stack = (replicas: number, balancer: object = {}) =>
     },
   })
 
-describe('the recipe haproxy', () => {
+describe('services whose files come from the catalog', () => {
   let lab: Lab
   const muster = async (args: string[], input?: string) => {
     const result = await lab.exec('host-1', ['muster', ...args], {
@@ -113,10 +116,170 @@ describe('the recipe haproxy', () => {
     expect(failed).toBe(0)
   })
 
-  it('goes on when the agent of its host does, and takes over what has changed meanwhile', async () => {
+  it('takes over what has changed while its agent was away', async () => {
+    for (const host of lab.hosts) {
+      const { stdout } = await lab.exec(host, ['ps', 'ax', '-o', 'pid=,args='])
+      const agent = stdout.split('\n').find((line) => line.includes('muster.mjs agent'))
+      await lab.exec(host, ['kill', '-9', agent?.trim().split(' ')[0] ?? ''])
+    }
+    expect(await get()).toMatch(/app\.\d/)
     await must(['scale', 'web=2'])
     await until('two to answer', async () => (await answering()).length === 2, {
+      timeoutMs: 30_000,
+    })
+  })
+
+  it('renders templates, and has them read again by a signal', async () => {
+    const file = JSON.stringify({
+      name: 'tpl',
+      services: {
+        web: {
+          image: 'registry:5000/hello/app:1',
+          environment: { NAME: 'tpl.{{.Task.Slot}}' },
+          deploy: { replicas: 1 },
+        },
+        front: {
+          image: 'registry:5000/muster/edge:1',
+          command: ['-W', '-db', '-f', '/muster/front.cfg'],
+          ports: ['9001:8080'],
+          'x-muster': {
+            recipe: {
+              name: 'template',
+              files: { 'front.cfg': { config: 'front' } },
+              reload: { signal: 'USR2' },
+            },
+          },
+        },
+      },
+      configs: {
+        front: {
+          content: [
+            'defaults',
+            '  mode tcp',
+            '  timeout connect 2s',
+            '  timeout client 1m',
+            '  timeout server 1m',
+            'listen web',
+            '  bind :8080',
+            '  {{#web}}',
+            '  server {{name}} {{address}}:8080',
+            '  {{/web}}',
+            '',
+          ].join('\n'),
+        },
+      },
+    })
+    await must(['up', '-f', '-'], file)
+    const names = async () => {
+      const seen = new Set<string>()
+      for (let i = 0; i < 12; i++) {
+        const { stdout } = await lab.exec('host-2', [
+          'curl',
+          '-s',
+          '--max-time',
+          '2',
+          'http://127.0.0.1:9001/hello/you',
+        ])
+        seen.add(/tpl\.\d/.exec(stdout)?.[0] ?? 'none')
+      }
+      return [...seen].sort().join()
+    }
+    await until('one to answer', async () => (await names()) === 'tpl.1', { timeoutMs: 20_000 })
+    await must(['scale', 'tpl_web=2'])
+    await until('two to answer', async () => (await names()) === 'tpl.1,tpl.2', {
       timeoutMs: 20_000,
     })
+  })
+
+  it('ends what older workers still have with a server that is gone', async () => {
+    const host = 'host-3'
+    const on = async (...argv: string[]) => {
+      const { stdout, stderr, exitCode } = await lab.exec(host, argv)
+      if (exitCode !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`)
+      return stdout.trim()
+    }
+    const image = 'registry:5000/muster/haproxy:2.6'
+    const folder = '/var/lib/muster/rendered-test'
+    await on('docker', 'network', 'create', 'byhand')
+    const address = async (name: string): Promise<string> =>
+      on('docker', 'inspect', '--format', '{{.NetworkSettings.Networks.byhand.IPAddress}}', name)
+    for (const name of ['old', 'new']) {
+      await on(
+        ...`docker run -d --name ${name} --network byhand --entrypoint socat ${image}`.split(' '),
+        'TCP-LISTEN:7000,fork,reuseaddr',
+        `SYSTEM:echo ${name}; cat`,
+      )
+    }
+    const servers = new Map([
+      ['old', await address('old')],
+      ['new', await address('new')],
+    ])
+    const put = async (writer: string) => {
+      const view: View = {
+        service: 'lb',
+        find: (name) => ({
+          name,
+          servers: [...servers].map(([each, at]) => ({
+            name: each,
+            address: at,
+            host,
+            writer: each === writer,
+            backup: false,
+          })),
+          writerPorts: [7000],
+        }),
+      }
+      const options = haproxy.options(
+        {},
+        {
+          environment: new Map([
+            ['SERVICE_NAME', 'db'],
+            ['SERVICE_PORTS', '7000 4008'],
+          ]),
+          config: () => null,
+        },
+      )
+      for (const { path, content } of haproxy.render(view, options)) {
+        const file = lab.hostPath(host, `${folder}/${path}`)
+        await mkdir(dirname(file), { recursive: true })
+        await writeFile(file, content)
+      }
+    }
+    await put('old')
+    await on(
+      ...`docker run -d --name lb --network byhand -v ${folder}:/muster:ro --entrypoint sh ${image} /muster/start`.split(
+        ' ',
+      ),
+    )
+    const connect = (port: number) =>
+      lab.exec(
+        host,
+        ['docker', 'exec', 'old', 'sh', '-c', `timeout 20 socat -u TCP:lb:${port} -; true`],
+        { timeoutMs: 40_000 },
+      )
+    await until(
+      'the balancer to serve',
+      async () => (await lab.exec(host, ['docker', 'exec', 'lb', 'true'])).exitCode === 0,
+      { timeoutMs: 10_000 },
+    )
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    const startedAt = performance.now()
+    const writing = connect(7000).then((result) => ({
+      ...result,
+      after: performance.now() - startedAt,
+    }))
+    const reading = connect(4008).then((result) => ({
+      ...result,
+      after: performance.now() - startedAt,
+    }))
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await put('new')
+    await on('docker', 'exec', 'lb', 'sh', '/muster/reload')
+    const [wrote, read] = await Promise.all([writing, reading])
+    expect(wrote.stdout).toBe('old')
+    expect(wrote.after).toBeLessThan(10_000)
+    // Who only reads is left alone.
+    expect(read.after).toBeGreaterThan(15_000)
+    expect((await connect(7000)).stdout).toBe('new')
   })
 })

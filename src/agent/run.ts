@@ -12,7 +12,7 @@ import {
 } from '../base/index.ts'
 import { Edge, EdgeContainer, type EdgeEvent } from '../edge/index.ts'
 import { connectEngine } from '../engine/index.ts'
-import { RECIPES, type Recipe } from '../recipes/index.ts'
+import { loadRecipes, RECIPES, type Recipe } from '../recipes/index.ts'
 import { VipProgrammer } from '../vip/index.ts'
 import { Agent } from './agent.ts'
 import { HostVolumes } from './host-volumes.ts'
@@ -42,6 +42,7 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
     output,
   )
   const signal = untilTold()
+  for (const reason of await loadRecipes()) log.warn({ reason }, 'recipe left out')
   await using engine = connectEngine()
   const edge = new Edge({
     process: new EdgeContainer(engine),

@@ -1,5 +1,7 @@
 export * from './recipe.ts'
+export { loadRecipes, RECIPES_DIR } from './load.ts'
 export * from './registry.ts'
 export { etcd } from './etcd/index.ts'
 export { galera } from './galera/index.ts'
 export * from './rendered/index.ts'
+export { haproxy } from './haproxy/index.ts'

@@ -1,6 +1,7 @@
+import { MusterError } from '../base/index.ts'
 import type { ComposeError, ModelPath, Stack } from '../compose/index.ts'
 import type { Engine } from '../engine/index.ts'
-import { RECIPES } from '../recipes/index.ts'
+import { loadRecipes, RECIPES } from '../recipes/index.ts'
 import type { Problem } from './check.ts'
 import { type Current, readCurrent } from './current.ts'
 import { resolveDigests } from './digests.ts'
@@ -25,12 +26,18 @@ export interface Refused {
   errors: ComposeError[]
 }
 
+/** Recipes of this machine's own, once. */
+let loading: Promise<string[]> | undefined
+const recipesLoaded = (): Promise<string[]> => (loading ??= loadRecipes())
+
 /** Everything between a loaded Compose project and its plan: files, registries, the cluster. */
 export const prepare = async (
   engine: Engine,
   stack: Stack,
   options: { tolerate: readonly string[] },
 ): Promise<Prepared | Refused> => {
+  const wrong = await recipesLoaded()
+  if (wrong.length > 0) throw new MusterError('HOST_SETUP', wrong.join('\n'))
   const images = Object.values(stack.services).flatMap((each) => each.image ?? [])
   const [{ contents, problems }, { api }, current, registryAuth] = await Promise.all([
     readFileContents(stack),
