@@ -152,10 +152,10 @@ describe('galera by hand', () => {
 
   it('recovers after all were killed at once, from the newest', async () => {
     let acknowledged = 0
-    let stopped = false
+    const stopped = new AbortController()
     const before = await agree()
     const client = (async () => {
-      while (!stopped) {
+      while (!stopped.signal.aborted) {
         try {
           await insert(one(1), 1)
           acknowledged++
@@ -166,7 +166,7 @@ describe('galera by hand', () => {
     })()
     await new Promise((resolve) => setTimeout(resolve, 3000))
     await Promise.all(all().map((member) => member.kill()))
-    stopped = true
+    stopped.abort()
     await client
     let first = one(1)
     await timed('all killed: to the first ready', async () => {

@@ -52,7 +52,7 @@ export class MembersByHand implements AsyncDisposable {
       Name: NETWORK,
       Driver: 'bridge',
       IPAM: { Config: [{ Subnet: SUBNET }] },
-    } as never)
+    })
   }
 
   member(number: number): MemberByHand {
@@ -119,7 +119,7 @@ export class MemberByHand {
         if (stream === 'stdout') stdout += `${text}\n`
         else stderr += `${text}\n`
       }
-      return recipe.recover.read({ exit: Number(ended), stdout, stderr })
+      return recipe.recover.read({ exit: ended, stdout, stderr })
     } finally {
       await engine.removeContainer(Id, { force: true })
     }

@@ -93,9 +93,9 @@ describe('services whose files come from the catalog', () => {
   it('follows as they come and go, and fails nobody', async () => {
     let failed = 0
     let asked = 0
-    let over = false
+    const over = new AbortController()
     const client = (async () => {
-      while (!over) {
+      while (!over.signal.aborted) {
         asked++
         if (!/app\.\d/.test(await get())) failed++
       }
@@ -110,7 +110,7 @@ describe('services whose files come from the catalog', () => {
     await until('one to answer', async () => (await answering()).length === 1, {
       timeoutMs: 20_000,
     })
-    over = true
+    over.abort()
     await client
     expect(asked).toBeGreaterThan(20)
     expect(failed).toBe(0)

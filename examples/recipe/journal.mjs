@@ -21,7 +21,9 @@ case ${start.kind} in
 esac
 # The history comes last: with it the folder counts as data.
 until [ -s history ]; do
-  for host in ${names(peers)}; do journal ask "$host" status | cut -d ' ' -f 1 >history; done
+  for host in ${names(peers)}; do
+    [ -s history ] || journal ask "$host" status | cut -d ' ' -f 1 >history
+  done
 done
 exec journal serve ${names(peers)}
 `

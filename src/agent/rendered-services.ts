@@ -44,6 +44,8 @@ export class RenderedServices {
   readonly #options: RenderedServicesOptions
   /** By name of the volume. */
   readonly #known = new Map<string, Known>()
+  /** Volumes whose containers this agent has looked for: later ones come through the gate. */
+  readonly #seen = new Set<string>()
   #catalog: Catalog | null = null
   #changed = Promise.withResolvers<void>()
   /** One thing after another: files and reloads must not overtake each other. */
@@ -147,11 +149,11 @@ export class RenderedServices {
   async #refresh(volume: VolumeRecord): Promise<void> {
     let known = this.#known.get(volume.name)
     try {
-      if (!known) {
+      if (!known && !this.#seen.has(volume.name)) {
         // An agent that has just started finds containers that run.
         const container = await this.#newest(volume)
-        if (container?.State !== 'running') return
-        known = this.#learn(volume, container)
+        this.#seen.add(volume.name)
+        if (container?.State === 'running') known = this.#learn(volume, container)
       }
       if (!known) return
       const files = this.#render(known)

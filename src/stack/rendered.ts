@@ -38,7 +38,7 @@ export const renderedService = (
   const { name, ...given } = typeof written === 'string' ? { name: written } : (written ?? {})
   const environment = new Map(
     Object.entries(service.environment ?? {}).flatMap(([variable, value]) =>
-      value === null ? [] : [[variable, String(value)] as const],
+      value === null ? [] : [[variable, value] as const],
     ),
   )
   const recipe =

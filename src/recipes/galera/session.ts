@@ -131,8 +131,8 @@ export const statement = (sql: string): string[] => [
   `--execute=${sql}`,
 ]
 
-/** A client for people: their own settings, or one statement. */
+/** A client for people, or one statement and its answer as a table. */
 export const shell = (sql: string | null): string[] => [
   ...CLIENT.split(' '),
-  ...(sql === null ? [] : [`--execute=${sql}`]),
+  ...(sql === null ? [] : [`--execute=${sql}`, '--table']),
 ]

@@ -17,7 +17,8 @@ exec haproxy -W -db -S /tmp/master.sock -f /muster/haproxy.cfg
  * such as the last writer, are ended there.
  */
 const RELOAD = `#!/bin/sh
-master() { echo "$1" | socat -t 2 - UNIX-CONNECT:/tmp/master.sock; }
+# Left open for writing: else the master would not wait for a worker's answer.
+master() { echo "$1" | socat -t 2 - UNIX-CONNECT:/tmp/master.sock,shut-none; }
 pids() { master 'show proc' | awk -v part="# $1" '/^#/ { on = ($0 == part); next } on && NF { print $1 }'; }
 before=$(pids workers)
 kill -USR2 1
@@ -30,7 +31,12 @@ done
 gone=$(grep -vxF -f /muster/servers /tmp/servers | cut -d ' ' -f 1)
 cp /muster/servers /tmp/servers
 for pid in $(pids 'old workers'); do
-  for server in $gone; do master "@!$pid shutdown sessions server $server"; done
+  for server in $gone; do
+    # All of a server at once is refused once a worker has stopped listening.
+    master "@!$pid show sess" |
+      awk -v is=" be=\${server%/*} srv=\${server#*/} " 'index($0, is) { sub(":.*", ""); print }' |
+      while read -r session; do master "@!$pid shutdown session $session"; done
+  done
 done
 `
 

@@ -3,7 +3,6 @@ import {
   type CatalogService,
   type Cluster,
   isHeard,
-  type MemberId,
   memberReport,
   type NetworkId,
   partOf,
@@ -68,5 +67,5 @@ const membersOf = (
     return address === undefined ? [] : [server(address, donor)]
   })
 
-const shortName = (name: string | MemberId, stack: string | null): string =>
+const shortName = (name: string, stack: string | null): string =>
   stack !== null && name.startsWith(`${stack}_`) ? name.slice(stack.length + 1) : name
