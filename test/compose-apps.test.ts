@@ -88,7 +88,9 @@ afterAll(async () => {
 describe.concurrent('an application', { timeout: 240_000 }, () => {
   it('with a config and secrets, which are replaced when they change', async () => {
     const env = { LEVEL: 'info', API_TOKEN: 't0k en$' }
-    expect(await up('site/compose.yaml', { env })).toContain('tcp :8300')
+    expect(await up('site/compose.yaml', { env })).toContain(
+      'Serving on every host: tcp :8300. On hosts with the address: tcp 127.0.0.1:8301.',
+    )
     expect(await answers('host-3', 8300)).toMatch(/I'm site\.[12] !/)
     // The other port is there for the host itself, and for nobody else.
     const ask = 'print IO::Socket::INET->new(PeerAddr => "127.0.0.1:8301") ? "yes" : "no"'

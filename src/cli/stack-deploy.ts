@@ -148,19 +148,29 @@ const failureLines = (
 export const edgePorts = (plan: Plan): number[] => {
   const labels = plan.settled.services.map((each) => each.spec.Labels)
   return [
-    ...labels.flatMap((each) => labelledPorts(each)).map((port) => port.published),
+    // What is bound to one address may share its port with others.
+    ...labels
+      .flatMap((each) => labelledPorts(each))
+      .filter((port) => port.hostIp === undefined)
+      .map((port) => port.published),
     ...labels.flatMap((each) => labelledRoutes(each)).map((route) => route.published),
   ]
 }
 
-/** `Serving on every host: http :80 (shop.example.com), tcp :3306.` */
+/**
+ * `Serving on every host: http :80 (shop.example.com), tcp :3306. On hosts with the address: tcp
+ * 10.0.0.1:53.`
+ */
 const addresses = (plan: Plan): string => {
   const labels = plan.settled.services.map((each) => each.spec.Labels)
   const routes = Map.groupBy(
     labels.flatMap((each) => labelledRoutes(each)),
     (route) => route.published,
   )
-  const ports = labels.flatMap((each) => labelledPorts(each))
+  const all = labels.flatMap((each) => labelledPorts(each))
+  const ports = all.filter((port) => port.hostIp === undefined)
+  const bound = all.filter((port) => port.hostIp !== undefined)
+  const elsewhere = bound.map((port) => `${port.mode} ${port.hostIp}:${port.published}`).join(', ')
   const parts = [
     ...ports.map((port) => ({ port: port.published, text: `${port.mode} :${port.published}` })),
     ...[...routes].map(([port, each]) => ({
@@ -168,9 +178,13 @@ const addresses = (plan: Plan): string => {
       text: `http :${port} (${[...new Set(each.map((route) => route.host))].join(', ')})`,
     })),
   ].sort((a, b) => a.port - b.port)
-  return parts.length === 0
-    ? 'Everything serves.'
-    : `Serving on every host: ${parts.map((part) => part.text).join(', ')}.`
+  const sentences = [
+    ...(parts.length === 0
+      ? []
+      : [`Serving on every host: ${parts.map((part) => part.text).join(', ')}.`]),
+    ...(elsewhere === '' ? [] : [`On hosts with the address: ${elsewhere}.`]),
+  ]
+  return sentences.join(' ') || 'Everything serves.'
 }
 
 /** An error of a command that waited and was told why it waits in vain. */
