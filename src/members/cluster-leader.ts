@@ -1,5 +1,6 @@
 import { LABEL, Loop, MusterError, messageOf } from '../base/index.ts'
 import { type ClusterName, headOf } from '../catalog/index.ts'
+import type { Service } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { perform } from './actions.ts'
 import type { Action, Decision } from './facts.ts'
@@ -14,8 +15,18 @@ const BUSY_MS = 1000
 const IDLE_MS = 5000
 /** Longest pause after something that did not work. */
 const FAILED_MS = 2000
+/** Tasks have no events: what was read of them is old after this. */
+const SWARM_MS = 1000
 /** Decisions in one pass; more is a circle. */
 const MOST_DECISIONS = 20
+
+/** What Swarm says, and when it was asked. */
+interface SwarmReading extends Pick<Reading, 'services' | 'tasks' | 'nodes'> {
+  at: number
+  /** The head. */
+  service: Service | undefined
+  stored: StoredLedger | undefined
+}
 
 /** One clustered service. */
 export class ClusterLeader {
@@ -23,6 +34,8 @@ export class ClusterLeader {
   readonly #options: LeaderOptions
   readonly #hosts: HostMemory
   readonly #loop: Loop
+  #swarm: SwarmReading | null = null
+  #changes = 0
   #primaryAt: number
   #explained = ''
 
@@ -41,7 +54,9 @@ export class ClusterLeader {
     this.#loop.wake()
   }
 
-  wake(): void {
+  /** The catalog has changed; `swarm`: so may Swarm's own objects. */
+  wake({ swarm }: { swarm: boolean }): void {
+    if (swarm) this.#forget()
     this.#loop.nudge()
   }
 
@@ -59,7 +74,7 @@ export class ClusterLeader {
       const seen = await this.#look()
       if (seen === 'again') continue
       if (seen === null) {
-        this.#loop.wakeIn(IDLE_MS)
+        this.#loop.wakeIn(BUSY_MS)
         return
       }
       const { reading, stored } = seen
@@ -77,10 +92,12 @@ export class ClusterLeader {
         return
       }
       if (decision.kind === 'act') {
+        this.#forget()
         await this.#perform(decision.actions, reading)
         this.#loop.wakeIn(BUSY_MS)
         return
       }
+      this.#forget()
       await this.#perform(decision.before, reading)
       // Somebody else was faster: what they wrote is looked at next.
       if (!(await writeLedger(engine, decision.ledger, stored))) continue
@@ -93,23 +110,16 @@ export class ClusterLeader {
   async #look(): Promise<{ reading: Reading; stored: StoredLedger } | 'again' | null> {
     const { engine, catalog: newest, clock, firstLedger } = this.#options
     const name = this.#name
-    const [heads, services, { ledgers }, nodes] = await Promise.all([
-      engine.listServices({ name: [name] }),
-      engine.listServices({ label: [`${LABEL.cluster}=${name}`] }),
-      readStoredLedgers(engine),
-      engine.listNodes(),
-    ])
+    const { service, services, stored, nodes, tasks } = await this.#readSwarm()
     const catalog = newest()
     if (catalog === undefined) return null
     this.#hosts.update(catalog, nodes)
-    // The engine's filter takes prefixes too.
-    const service = heads.find((each) => each.Spec.Name === name)
     const head = service === undefined ? null : headOf(service.Spec)
-    const stored = ledgers.get(name)
     if (stored === undefined) {
       const held = service?.Spec.Labels?.[LABEL.after] !== undefined
       if (head === null || held || head.members === 0) return null
       this.#recipe(head.choice.name)
+      this.#forget()
       await writeLedger(engine, firstLedger(name, head.choice.name), undefined)
       return 'again'
     }
@@ -123,10 +133,6 @@ export class ClusterLeader {
       )
     }
     const recipe = this.#recipe(ledger.recipe)
-    const tasks =
-      services.length === 0
-        ? []
-        : await engine.listTasks({ service: services.map((each) => each.ID) })
     const reading: Reading = {
       ledger,
       recipe,
@@ -138,6 +144,37 @@ export class ClusterLeader {
     }
     if (hasPrimary(reading)) this.#primaryAt = clock.now()
     return { reading, stored }
+  }
+
+  /** Swarm's own objects, read anew when they may have changed: reports come more often than that. */
+  async #readSwarm(): Promise<SwarmReading> {
+    const { engine, clock } = this.#options
+    const name = this.#name
+    const known = this.#swarm
+    if (known !== null && clock.now() - known.at < SWARM_MS) return known
+    const at = clock.now()
+    const changes = this.#changes
+    const [heads, services, { ledgers }, nodes] = await Promise.all([
+      engine.listServices({ name: [name] }),
+      engine.listServices({ label: [`${LABEL.cluster}=${name}`] }),
+      readStoredLedgers(engine),
+      engine.listNodes(),
+    ])
+    const tasks =
+      services.length === 0
+        ? []
+        : await engine.listTasks({ service: services.map((each) => each.ID) })
+    // The engine's filter takes prefixes too.
+    const service = heads.find((each) => each.Spec.Name === name)
+    const read = { at, service, services, stored: ledgers.get(name), nodes, tasks }
+    // What changed while it was read may be missing from it.
+    if (changes === this.#changes) this.#swarm = read
+    return read
+  }
+
+  #forget(): void {
+    this.#swarm = null
+    this.#changes++
   }
 
   #recipe(name: string): Recipe {

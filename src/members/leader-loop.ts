@@ -35,7 +35,7 @@ export class MembersLeader implements AsyncDisposable {
 
   /** The catalog has changed. */
   onCatalog(): void {
-    for (const cluster of this.#clusters.values()) cluster.wake()
+    for (const cluster of this.#clusters.values()) cluster.wake({ swarm: false })
   }
 
   /** Resolves when nothing is being done; for tests. */
@@ -73,7 +73,7 @@ export class MembersLeader implements AsyncDisposable {
       const known = this.#clusters.get(name)
       if (known === undefined) {
         this.#clusters.set(name, new ClusterLeader(name, this.#options, this.#hosts))
-      } else known.wake()
+      } else known.wake({ swarm: true })
     }
   }
 }
