@@ -164,7 +164,7 @@ describe('the gate on real engines', () => {
     await engine.createService({
       Name: CLUSTER,
       Labels: {
-        [LABEL.recipe]: JSON.stringify({ name: 'copycat', options: {}, writerPorts: [] }),
+        [LABEL.recipe]: JSON.stringify({ name: 'copycat', options: {}, ports: [] }),
         [LABEL.members]: '2',
       },
       Mode: { Replicated: { Replicas: 0 } },

@@ -5,13 +5,14 @@ import {
   type MemberId,
   type MemberReport,
   type NetworkId,
+  TUNABLES,
 } from '../../catalog/index.ts'
 import { type Engine, type EngineEvent, watch } from '../../engine/index.ts'
 import type { Recipe } from '../../recipes/index.ts'
 import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { removeHelpers } from './helper.ts'
 import { type KeeperEngine, type KeeperEvent, MemberKeeper } from './member-keeper.ts'
-import { type Occupant, SERVICE_NAME, occupantOf } from './occupants.ts'
+import { SERVICE_NAME } from './occupants.ts'
 import type { Permit, Stand } from './permission.ts'
 
 export interface KeeperOptions {
@@ -42,6 +43,8 @@ export class Keeper implements AsyncDisposable {
   #catalog: Catalog | null = null
   #reports: ReadonlyMap<MemberId, MemberReport> = new Map()
   #watching: Promise<void> | undefined
+  /** The containers have been read once. */
+  #known = false
   /** Helpers of an earlier life are gone. */
   #cleaned = false
 
@@ -113,7 +116,8 @@ export class Keeper implements AsyncDisposable {
   }
 
   unmounted(volume: VolumeRecord, mountId: string): void {
-    if (volume.member) void this.#members.get(volume.member.id)?.unmounted(mountId)
+    const member = volume.member && this.#members.get(volume.member.id)
+    if (member) void this.#safely(member.unmounted(mountId))
   }
 
   /** Whether a member's container takes traffic; null for any other container. */
@@ -137,6 +141,7 @@ export class Keeper implements AsyncDisposable {
       },
     )
     this.#members.set(id, member)
+    if (this.#known) void this.#safely(member.settle(false))
     return member
   }
 
@@ -149,8 +154,8 @@ export class Keeper implements AsyncDisposable {
         // Nothing of an earlier life of this agent may be at the data.
         if (!this.#cleaned) await removeHelpers(engine)
         this.#cleaned = true
-        return engine.listContainers({ all: true, filters: { label: [SERVICE_NAME] } })
       },
+      resyncMs: TUNABLES.containersResync,
       signal,
       clock,
     })
@@ -159,19 +164,21 @@ export class Keeper implements AsyncDisposable {
       if (item.kind === 'event') this.#onEvent(item.event)
       else if (item.kind === 'down') restarted = true
       else {
-        const occupants = item.state.map(occupantOf)
-        await this.#settle(occupants, restarted)
+        const settling = this.#settle(restarted)
         restarted = false
+        // Later ones may wait for a look at data; what the engine tells meanwhile does not.
+        if (!this.#known) await settling
+        this.#known = true
         this.#settled.resolve()
         this.#publish()
       }
     }
   }
 
-  async #settle(occupants: readonly Occupant[], restarted: boolean): Promise<void> {
+  async #settle(restarted: boolean): Promise<void> {
     this.refresh()
     await Promise.all(
-      [...this.#members.values()].map((member) => member.settle(occupants, restarted)),
+      [...this.#members.values()].map((member) => this.#safely(member.settle(restarted))),
     )
   }
 

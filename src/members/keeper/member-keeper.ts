@@ -1,4 +1,4 @@
-import { type Clock, Loop, MusterError, messageOf, pauseOrChange } from '../../base/index.ts'
+import { type Clock, Loop, MusterError, messageOf, pause, pauseOrChange } from '../../base/index.ts'
 import {
   type Catalog,
   type Cluster,
@@ -16,11 +16,11 @@ import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { DataAtRest } from './data-at-rest.ts'
 import type { HelperEngine } from './helper.ts'
 import { letIn } from './let-in.ts'
-import { type Occupant, askerOf, occupantsOf, tookLeave } from './occupants.ts'
+import { type Occupant, askerOf, lastExit, occupantsOf, tookLeave } from './occupants.ts'
 import { type Permit, type Stand, viewOf } from './permission.ts'
 import { reportOf } from './report.ts'
 import { RunningMember } from './running-member.ts'
-import { meetingNetwork, situationOf } from './situation.ts'
+import { meetingNetwork, serviceNamed, situationOf } from './situation.ts'
 
 export type KeeperEngine = HelperEngine & Pick<Engine, 'exec' | 'inspectNetwork' | 'stopContainer'>
 
@@ -58,6 +58,10 @@ export const GATE_LIMIT_MS = 100_000
 const REFUSAL_PAUSE_MS = 10_000
 /** Besides changes of the catalog: what the engine says of other containers is asked for. */
 const GATE_POLL_MS = 1000
+/** From the permission to a running process; Docker needs much less. */
+const START_LIMIT_MS = 30_000
+/** Docker lets go of the volumes a moment before it tells that a container has ended. */
+const UNMOUNT_GRACE_MS = 2000
 
 /** One member with a folder on this host, or which is to have one. */
 export class MemberKeeper implements AsyncDisposable {
@@ -72,6 +76,8 @@ export class MemberKeeper implements AsyncDisposable {
   #changed = Promise.withResolvers<void>()
   #process: ProcessState = 'rest'
   #gate: AbortController | null = null
+  /** The engine has been asked who is at the data. */
+  #settled = false
   #container: string | null = null
   #running: RunningMember | null = null
   #problem: string | null = null
@@ -174,24 +180,14 @@ export class MemberKeeper implements AsyncDisposable {
 
   /** Docker has let go of a mount. */
   unmounted(mountId: string): Promise<void> {
-    return this.#turn(async () => {
-      // One that has run ends with an event that says how, which is on its way.
-      if (this.#running || this.#record()?.marker.passed !== mountId) return
-      await this.#end(null)
-    })
+    if (this.#record()?.marker.passed !== mountId) return Promise.resolve()
+    // One that has run ends with an event that says how, which is on its way.
+    return this.#checkAfter(UNMOUNT_GRACE_MS)
   }
 
   /** A container of the member runs. */
   started(container: string): Promise<void> {
-    return this.#turn(async () => {
-      if (this.#process === 'running' && this.#running?.container === container) return
-      await this.#endWatch()
-      this.#process = 'running'
-      this.#container = container
-      this.#data.forget()
-      this.#beginWatch()
-      this.#publish()
-    })
+    return this.#turn(() => this.#begin(container))
   }
 
   /** A container of the member has ended. `exit` null: nobody saw how. */
@@ -201,24 +197,44 @@ export class MemberKeeper implements AsyncDisposable {
     })
   }
 
-  /** The engine's list, complete: what is not there does not run. */
-  settle(occupants: readonly Occupant[], engineRestarted: boolean): Promise<void> {
-    const own = occupants.filter(({ service }) => service === this.id)
-    const running = own.find((each) => each.running)
-    if (running) return this.started(running.container)
-    return this.#turn(async () => {
+  /** The engine can be asked again. What its events would have told is found out. */
+  async settle(engineRestarted: boolean): Promise<void> {
+    await this.#turn(async () => {
+      const own = await this.#own()
+      const running = own.find((each) => each.running)
       const passed = this.#record()?.marker.passed
       const starting = askerOf(own, this.id)
-      // An agent that was away cannot tell whether it was let through just now.
-      if (passed && starting && !engineRestarted && this.#gate === null) {
+      if (running) await this.#begin(running.container)
+      else if (passed && starting && !engineRestarted && this.#gate === null) {
+        // An agent that was away cannot tell whether it was let through just now.
         this.#process = 'running'
         this.#container = starting.container
-      } else if (this.#process === 'running' || passed) {
-        const last = own.filter(({ exit }) => exit !== null).sort((a, b) => b.madeAt - a.madeAt)[0]
-        await this.#end(last?.exit ?? null)
-      }
-      this.#loop.wake()
+        void this.#checkAfter(START_LIMIT_MS).catch((error: unknown) =>
+          this.#trouble(messageOf(error)),
+        )
+      } else if (this.#process === 'running' || passed) await this.#end(lastExit(own))
+      this.#settled = true
       this.#publish()
+    })
+    this.#loop.wake()
+  }
+
+  /** Containers of its own service that have its folder. */
+  async #own(): Promise<Occupant[]> {
+    const occupants = await occupantsOf(this.#context.engine, this.id)
+    return occupants.filter(({ service }) => service === this.id)
+  }
+
+  /** After a while a process that was let in has to run, or has come to an end. */
+  async #checkAfter(ms: number): Promise<void> {
+    const { signal } = this.#life
+    const mount = this.#record()?.marker.passed
+    await pause(this.#context.clock, ms, signal)
+    if (signal.aborted) return
+    await this.#turn(async () => {
+      if (this.#process !== 'running' || this.#record()?.marker.passed !== mount) return
+      const own = await this.#own()
+      if (!own.some(({ running }) => running)) await this.#end(lastExit(own))
     })
   }
 
@@ -247,6 +263,14 @@ export class MemberKeeper implements AsyncDisposable {
     this.#changed = Promise.withResolvers()
   }
 
+  /** Nobody wants its members to run. A head that this version cannot read is no such word. */
+  #isStopped(): boolean {
+    const catalog = this.#context.catalog()
+    const head = this.#cluster()?.head
+    if (head) return head.members === 0
+    return catalog !== null && serviceNamed(catalog, this.cluster) === undefined
+  }
+
   /** What can be done without being asked. */
   async #reconcile(): Promise<void> {
     await this.#obey()
@@ -256,7 +280,7 @@ export class MemberKeeper implements AsyncDisposable {
     if (this.#process === 'running') {
       this.#beginWatch()
       await this.#stand()
-    } else if (record && recipe) {
+    } else if (record && recipe && this.#settled) {
       // While the stack is down nobody waits for the position, unless the leader asks.
       const deep = cluster !== null && (cluster.head !== null || isRecovering(cluster))
       await this.#data.examine(record, recipe, { cluster, deep, image: null })
@@ -309,7 +333,11 @@ export class MemberKeeper implements AsyncDisposable {
     if (!asker) return { kind: 'refuse', reason: `only a task of ${this.id} may have its data` }
     const other = occupants.find(({ running }) => running)
     if (other) return wait(`container ${other.container.slice(0, 12)} still uses its data`)
-    if (this.#process === 'running') await this.#end(null)
+    if (this.#process === 'running') {
+      // The event that tells its end may still be on its way.
+      const before = occupants.find(({ container }) => container === this.#container)
+      await this.#end(before?.exit ?? null)
+    }
     this.#process = 'gate'
     this.#container = asker.container
     if (host() === null || this.#context.catalog() === null) {
@@ -321,7 +349,7 @@ export class MemberKeeper implements AsyncDisposable {
     }
     await this.#obey()
     // Until the mount has an answer, Docker cannot stop the container.
-    if (!this.#cluster()?.head?.members) return { kind: 'refuse', reason: 'its service is stopped' }
+    if (this.#isStopped()) return { kind: 'refuse', reason: 'its service is stopped' }
     try {
       const how = { cluster: this.#cluster(), deep: true, image: asker.image }
       const examined = await this.#data.examine(record, recipe, how)
@@ -369,7 +397,18 @@ export class MemberKeeper implements AsyncDisposable {
     this.#data.forget()
     this.#problem = null
     this.#publish()
+    void this.#checkAfter(START_LIMIT_MS).catch((error: unknown) => this.#trouble(messageOf(error)))
     return { kind: 'passed', start: permission.kind, epoch: cluster.ledger.epoch }
+  }
+
+  async #begin(container: string): Promise<void> {
+    if (this.#process === 'running' && this.#running?.container === container) return
+    await this.#endWatch()
+    this.#process = 'running'
+    this.#container = container
+    this.#data.forget()
+    this.#beginWatch()
+    this.#publish()
   }
 
   /** The process is no more. */

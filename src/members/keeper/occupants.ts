@@ -61,6 +61,10 @@ export const occupantOf = ({
   madeAt: Created ?? 0,
 })
 
+/** How the newest of those that have ended did; null when none has, or nobody knows. */
+export const lastExit = (occupants: readonly Occupant[]): number | null =>
+  occupants.filter(({ exit }) => exit !== null).sort((a, b) => b.madeAt - a.madeAt)[0]?.exit ?? null
+
 /** From `Exited (137) 3 minutes ago`. */
 const exitOf = (status: string): number | null => {
   const [, code] = /^Exited \((\d+)\)/.exec(status) ?? []

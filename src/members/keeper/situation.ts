@@ -13,7 +13,8 @@ import type { Peer, Situation, Start } from '../../recipes/index.ts'
 export const meetingNetwork = (catalog: Catalog, self: MemberId): NetworkId | null =>
   serviceNamed(catalog, self)?.networks[0] ?? null
 
-const serviceNamed = (catalog: Catalog, name: string) =>
+/** The service of a full name. */
+export const serviceNamed = (catalog: Catalog, name: string) =>
   [...catalog.services.values()].find((service) => service.name === name)
 
 /** Swarm's name for the containers of one service, whether they are ready or not: never a virtual IP. */
