@@ -216,6 +216,15 @@ export class GaleraLab implements AsyncDisposable {
     )
   }
 
+  /** Until Muster says that it cannot decide. */
+  async held(): Promise<void> {
+    await until(
+      'db to be held',
+      async () => (await this.muster(['why', 'db'])).stdout.includes('is held'),
+      { timeoutMs: 90_000, intervalMs: 200 },
+    )
+  }
+
   /** Pulls the power of all hosts at once, and gives it back. */
   async powerCycle(): Promise<void> {
     await Promise.all(this.lab.hosts.map((host) => this.lab.kill(host)))

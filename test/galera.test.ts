@@ -123,4 +123,26 @@ describe('a service with the recipe galera', () => {
     await galera.ready(3, 150_000)
     expect(await galera.sql(reader.member, 'SELECT COUNT(*) FROM rows_')).toBe(rows)
   }, 300_000)
+
+  it('is held when the copy that took the writes is lost with all down, until a person decides', async () => {
+    const before = await galera.ready(3)
+    const writer = before.find((each) => each.role === 'writer')
+    const readers = before.filter((each) => each.role === 'reader').map((each) => each.member)
+    const [chosen] = readers
+    if (writer === undefined || chosen === undefined) throw new Error('no writer or no reader')
+    await Promise.all([galera.loseVolume(writer), galera.kill(...readers)])
+    await galera.held()
+    const why = await galera.must(['why', 'db'])
+    expect(why).toContain('muster recover db --from MEMBER')
+    for (const each of before) expect(why).toContain(each.member)
+    const refused = await galera.muster(['recover', 'db', '--from', writer.member, '--yes'])
+    expect(refused.exitCode).toBe(2)
+    const decided = await galera.must(['recover', 'db', '--from', chosen, '--yes'])
+    expect(decided).toContain(`goes on with the data of shop_${chosen}`)
+    const after = await galera.ready(3)
+    const counts = await Promise.all(
+      after.map((each) => galera.sql(each.member, 'SET wsrep_sync_wait=1; SHOW TABLES')),
+    )
+    expect(new Set(counts).size).toBe(1)
+  }, 300_000)
 })
