@@ -1,5 +1,6 @@
 /** The example of docs/recipes.md: a recipe of one's own, loaded from a file, run by hand. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../src/base/index.ts'
 import { type Lab, ensureImages, labUp } from '../src/lab/index.ts'
 import { loadRecipes, recipeNamed } from '../src/recipes/index.ts'
 import { MembersByHand, type MemberByHand } from './members-by-hand.ts'
@@ -50,7 +51,10 @@ describe('a recipe of one’s own', () => {
       await one(number).start({ kind: 'join', position: null })
       await one(number).ready()
     }
-    expect((await one(1).ready()).status.size).toBe(3)
+    // It asked for the others while they had no names yet, which takes the resolver seconds.
+    await until('all to see each other', async () => (await one(1).ready()).status.size === 3, {
+      timeoutMs: 30_000,
+    })
     expect(await lines(one(3))).toBe('one')
     expect(await say(one(3), 'append', 'two')).toContain('no')
   })
