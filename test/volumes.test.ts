@@ -67,7 +67,7 @@ const answers = (host: string) =>
 
 describe('volumes on real engines', () => {
   beforeAll(async () => {
-    lab = await labUp({ name: 'volumes-test', hosts: 2 })
+    lab = await labUp({ name: 'volumes-test', hosts: 3 })
     await ensureImages(lab, [
       { name: 'muster/edge:1', context: `${root}images/edge` },
       { name: 'hello/app:1', context: `${root}examples/hello/app` },
@@ -119,7 +119,7 @@ describe('volumes on real engines', () => {
           return false
         }
       },
-      { timeoutMs: 60_000, intervalMs: 500 },
+      { timeoutMs: 120_000, intervalMs: 500 },
     )
     // Options that change nothing of what the volume is are no reason to refuse it.
     await up(

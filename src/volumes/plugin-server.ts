@@ -25,7 +25,9 @@ export class PluginServer implements AsyncDisposable {
 
   constructor(options: PluginServerOptions) {
     this.#options = options
-    this.#server = createServer({ requestTimeout: 0 }, (request, response) => {
+    // A connection that we close is one that Docker may be about to use: it then asks again, but
+    // without saying what.
+    this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
       void this.#serve(request, response)
     })
   }
