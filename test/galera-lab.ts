@@ -242,7 +242,7 @@ export class GaleraLab implements AsyncDisposable {
   /** One row through the service's name. */
   async write(host?: string): Promise<boolean> {
     this.#rows++
-    const statement = `CREATE TABLE IF NOT EXISTS probe (n INT PRIMARY KEY); REPLACE INTO probe VALUES (${this.#rows})`
+    const statement = `CREATE TABLE IF NOT EXISTS shop.probe (n INT PRIMARY KEY); REPLACE INTO shop.probe VALUES (${this.#rows})`
     const { exitCode } = await this.muster(
       ['sql', 'db', statement],
       host === undefined ? {} : { host },
