@@ -123,6 +123,12 @@ describe('the recipe of a service', () => {
     expect(own?.path).toEqual(['services', 'db', ...path])
   })
 
+  test('a name must leave room for those of its members', async () => {
+    const text = `services:\n  ${'d'.repeat(40)}:\n    image: a\n    x-muster: {recipe: store}`
+    const result = await made(text)
+    expect(result.problems.map((each) => each.message).join()).toContain('at most 40 characters')
+  })
+
   test('a named volume for the data is replaced by those of the members', async () => {
     const result = await made(
       'services:\n  db:\n    image: store\n    scale: 3\n    volumes: ["data:/var/lib/store", "conf:/etc/store"]\nvolumes: {data: {}, conf: {}}',

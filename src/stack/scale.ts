@@ -1,6 +1,7 @@
 import { LABEL, MusterError } from '../base/index.ts'
 import { headOf, isMemberService } from '../catalog/index.ts'
 import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
+import { RECIPES } from '../recipes/index.ts'
 import { findService } from './names.ts'
 
 /** A service and how many tasks it is to have. */
@@ -19,7 +20,18 @@ export const parseScale = (args: readonly string[], services: readonly Service[]
     }
     const { service } = findService(services, name)
     const head = headOf(service.Spec)
-    if (head !== null) return { service, from: head.members, to: Number(count) }
+    if (head !== null) {
+      const minimum = RECIPES.find((each) => each.name === head.choice.name)?.topology.minimum ?? 1
+      const to = Number(count)
+      if (to > 0 && to < minimum) {
+        throw new MusterError(
+          'USAGE',
+          `${service.Spec.Name} needs at least ${minimum} members to be a ${head.choice.name} cluster.`,
+          { hint: `Or stop them all, in order: muster scale ${service.Spec.Name}=0` },
+        )
+      }
+      return { service, from: head.members, to }
+    }
     if (isMemberService(service.Spec)) {
       const cluster = service.Spec.Labels?.[LABEL.cluster] ?? ''
       throw new MusterError('USAGE', `${service.Spec.Name} is one member of ${cluster}.`, {

@@ -147,7 +147,13 @@ const desiredService = (
         }),
   }
   const name = fullName(stack, key)
-  if (name.length > MAX_NAME) {
+  if (clustered !== undefined && name.length > MAX_CLUSTER_NAME) {
+    problems.push({
+      path: ['services', key],
+      message: `the service would be called ${name}; clustered services have names of at most ${MAX_CLUSTER_NAME} characters, so that their members' fit.`,
+      hint: 'Give the stack a shorter name (-n), or the service.',
+    })
+  } else if (name.length > MAX_NAME) {
     problems.push({
       path: ['services', key],
       message: `the service would be called ${name}; Swarm takes names of at most ${MAX_NAME} characters.`,
@@ -193,6 +199,8 @@ const configText = (stack: Stack, name: string, contents: FileContents): string 
 
 /** The name of a service is a DNS label. */
 const MAX_NAME = 63
+/** Members and secrets have the name of their service and more. */
+const MAX_CLUSTER_NAME = 40
 
 const fullName = (stack: Stack, key: string): string => `${stack.name}_${key}`
 
