@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { LABEL, MusterError, systemClock } from '../base/index.ts'
+import { LABEL, MusterError, systemClock, until } from '../base/index.ts'
 import type { ContainerInspectResponse, ExecOptions } from '../engine/index.ts'
 import { StartHooks } from './start-hooks.ts'
 
@@ -23,6 +23,9 @@ const start = (stuck?: Promise<void>) => {
         await stuck
         const [what = ''] = command
         told.push(`exec ${id} ${what}`)
+        if (what === 'away' && told.filter((each) => each.endsWith('away')).length === 1) {
+          throw new MusterError('ENGINE_UNREACHABLE', 'no answer')
+        }
         if (what === 'gone') throw new MusterError('NOT_FOUND', 'no such container')
         const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
         stdout.end()
@@ -42,7 +45,7 @@ const start = (stuck?: Promise<void>) => {
       told.push(`done ${id}`)
       settled.resolve()
     },
-    onProblem: () => undefined,
+    onProblem: (message) => told.push(`problem ${message}`),
   })
   return { hooks, told, settled: settled.promise }
 }
@@ -86,6 +89,7 @@ test('a hook that fails ends the container, which says why in its own output', a
   expect(told).toEqual([
     'exec c1 one',
     'exec c1 fail',
+    expect.stringContaining('problem container c1: post_start[1] (fail)'),
     'say 42 muster: post_start[1] (fail) ended with status 3:\nno route to db\n',
     'kill c1',
   ])
@@ -106,6 +110,22 @@ test.each([
   hooks.pending(inspected)
   await settled
   expect(told.join('\n')).toMatch(words)
+})
+
+test('an engine that goes away is no failure of a hook: it is begun anew', async () => {
+  const { hooks, told, settled } = start()
+  hooks.pending(container(['away']))
+  await until('the problem', () => told.some((each) => each.startsWith('problem')), {
+    timeoutMs: 2000,
+  })
+  hooks.pending(container(['away']))
+  await settled
+  expect(told).toEqual([
+    'exec c1 away',
+    'problem post_start of container c1: no answer',
+    'exec c1 away',
+    'done c1',
+  ])
 })
 
 test('only containers of tasks that run have hooks', () => {

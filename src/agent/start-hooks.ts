@@ -71,6 +71,8 @@ export class StartHooks {
         onDone(id)
       } else await this.#fail(id, pid, failed)
     } catch (error) {
+      // Begun anew when the container is looked at again, as it is when the engine is back.
+      this.#running.delete(id)
       onProblem(`post_start of container ${id.slice(0, 12)}: ${messageOf(error)}`)
     }
   }
@@ -117,7 +119,7 @@ export class StartHooks {
       const said = (await output).join('').trim()
       return `ended with status ${ended}${said === '' ? '' : `:\n${said}`}`
     } catch (error) {
-      if (!(error instanceof MusterError)) throw error
+      if (!(error instanceof MusterError) || error.code === 'ENGINE_UNREACHABLE') throw error
       return `could not be run: ${error.message}`
     }
   }
