@@ -55,15 +55,10 @@ export const toCanonical = (stack: Stack, format: Format): Record<string, unknow
  */
 export const renderStack = (stack: Stack, format: Format): string => {
   const data = toCanonical(stack, format)
-  return renderPlain(format === 'yaml' ? escapeDollars(data) : data, format)
+  return format === 'yaml' ? yamlText(data, escapeDollars) : renderPlain(data, format)
 }
 
-const escapeDollars = (data: unknown): unknown => {
-  if (typeof data === 'string') return data.replaceAll('$', '$$$$')
-  if (Array.isArray(data)) return data.map(escapeDollars)
-  if (typeof data !== 'object' || data === null) return data
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, escapeDollars(value)]))
-}
+const escapeDollars = (text: string): string => text.replaceAll('$', '$$$$')
 
 /** Any plain data in one of the two formats. */
 export const renderPlain = (data: unknown, format: Format): string =>

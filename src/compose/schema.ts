@@ -158,7 +158,10 @@ export class SchemaValidator {
     const where = walk.where
     for (const [key, { key: place, value }] of node.entries) {
       const property = rule.properties.get(key)
-      const matching = rule.patterns.filter(({ regexp }) => regexp.test(key))
+      const matching =
+        rule.patterns.length === 0
+          ? NO_PATTERNS
+          : rule.patterns.filter(({ regexp }) => regexp.test(key))
       walk.path.push(key)
       walk.where = { at: value.at ?? place, key: place }
       if (property) this.#visit(value, property, walk)
@@ -197,6 +200,8 @@ export class SchemaValidator {
     else wrongType(walk, node, types)
   }
 }
+
+const NO_PATTERNS: Rule['patterns'] = []
 
 const complain = (walk: Walk, message: string, hint?: string): void => {
   const path = [...walk.path]

@@ -2,10 +2,14 @@ import { plainScalar } from './scalars.ts'
 
 /**
  * Plain data as YAML in block style, quoted only where the text would otherwise be read as something
- * else: by this loader, by the reference, or by a YAML 1.1 reader.
+ * else: by this loader, by the reference, or by a YAML 1.1 reader. `change` is what is to become of
+ * each text but the keys.
  */
-export const yamlText = (data: unknown): string => {
-  const writer = new YamlWriter()
+export const yamlText = (
+  data: unknown,
+  change: (text: string) => string = (text) => text,
+): string => {
+  const writer = new YamlWriter(change)
   writer.write(data, 0, 'top')
   return writer.out.join('')
 }
@@ -17,12 +21,22 @@ const INDENT = '  '
 
 class YamlWriter {
   readonly out: string[] = []
+  readonly #change: (text: string) => string
+  /** Keys as they are written: the same few, thousands of times. */
+  readonly #keys = new Map<string, string>()
+
+  constructor(change: (text: string) => string) {
+    this.#change = change
+  }
 
   write(value: unknown, depth: number, position: Position): void {
     if (Array.isArray(value)) this.#list(value, depth, position)
     else if (typeof value === 'object' && value !== null)
       this.#map(Object.entries(value), depth, position)
-    else this.out.push(position === 'key' ? ' ' : '', scalarText(value, depth), '\n')
+    else {
+      const changed = typeof value === 'string' ? this.#change(value) : value
+      this.out.push(position === 'key' ? ' ' : '', scalarText(changed, depth), '\n')
+    }
   }
 
   #list(items: unknown[], depth: number, position: Position): void {
@@ -38,9 +52,18 @@ class YamlWriter {
     const inner = this.#open(entries.length === 0 ? '{}' : undefined, depth, position)
     for (const [index, [key, value]] of entries.entries()) {
       if (index > 0 || position !== 'item') this.out.push(INDENT.repeat(inner))
-      this.out.push(isPlain(key) ? key : JSON.stringify(key), ':')
+      this.out.push(this.#key(key), ':')
       this.write(value, inner, 'key')
     }
+  }
+
+  #key(key: string): string {
+    let text = this.#keys.get(key)
+    if (text === undefined) {
+      text = isPlain(key) ? key : JSON.stringify(key)
+      this.#keys.set(key, text)
+    }
+    return text
   }
 
   /** Begins a collection (or writes an empty one whole); returns the depth of what is in it. */
