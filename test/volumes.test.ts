@@ -99,7 +99,10 @@ describe('volumes on real engines', () => {
         environment: { SLOT: 'a', LEVEL: level },
         deploy: { placement: { constraints: ['node.hostname==host-2'] } },
       }),
-      b: writer('two', { environment: { SLOT: 'b' } }),
+      b: writer('two', {
+        environment: { SLOT: 'b' },
+        deploy: { placement: { constraints: ['node.hostname==host-3'] } },
+      }),
     })
     const volumes = { one: { driver: 'muster' }, two: { driver: 'muster' } }
     await up(stack('keep', services('1'), volumes))
