@@ -18,8 +18,8 @@ export const attachments = (
   { stack, aliases: linked, problems }: AttachmentContext,
 ): Attachment[] => {
   if (service.network_mode === 'host') return [{ Target: 'host' }]
-  // Any other mode is a network by now, or refused by the table of keys; so is a provider.
-  if (service.network_mode !== undefined || service.provider !== undefined) return []
+  // Refused by the table of keys.
+  if (service.provider !== undefined) return []
   const networks = Object.entries(service.networks ?? {})
   const wanted: [string, ServiceNetwork | undefined][] =
     networks.length > 0 ? networks : [['default', undefined]]

@@ -58,9 +58,11 @@ export const checkKeys = (stack: Stack, options: CheckOptions): CheckResult => {
     }
   }
   for (const name of Object.keys(stack.models)) {
+    if (tolerates(options, '*', 'models')) continue
     result.problems.push({
       path: ['models', name],
       message: 'models cannot be used: there is no model runner in the cluster.',
+      hint: `To go on without it: ${MUSTER_KEY}: { tolerate: [models] } at the top of the file.`,
     })
   }
   return result

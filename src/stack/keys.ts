@@ -70,6 +70,11 @@ const notInSwarm = (instead?: string): Row =>
   refused('Swarm has no such setting for the containers of a service', instead)
 const since = (api: string, row: Row = swarm): Row => ({ ...row, api })
 
+const noDevices = refused(
+  'Swarm cannot pass devices to a service',
+  'declare them as generic resources of the hosts and reserve generic_resources',
+)
+
 const credentialSpec: Keys<CredentialSpec> = { config: swarm, file: swarm, registry: swarm }
 
 const fileReference: Keys<FileReference> = {
@@ -194,10 +199,7 @@ const resource: Keys<Resource> = {
   cpus: swarm,
   memory: swarm,
   pids: swarm,
-  devices: firm(
-    'Swarm cannot pass devices to a service',
-    'declare them as generic resources of the hosts and reserve generic_resources',
-  ),
+  devices: noDevices,
   generic_resources: swarm,
 }
 
@@ -318,10 +320,7 @@ export const SERVICE_KEYS: Keys<Service> = {
   deploy: { fate: 'swarm', keys: deploy },
   develop: none('about `docker compose watch`'),
   device_cgroup_rules: notInSwarm(),
-  devices: firm(
-    'Swarm cannot pass devices to a service',
-    'declare them as generic resources of the hosts and reserve generic_resources',
-  ),
+  devices: noDevices,
   dns: swarm,
   dns_opt: swarm,
   dns_search: swarm,
@@ -335,15 +334,12 @@ export const SERVICE_KEYS: Keys<Service> = {
   environment: swarm,
   expose: none('every port is open to the services on the same network'),
   extends: client,
-  external_links: firm(
+  external_links: refused(
     'containers outside the cluster cannot be linked',
     'put both on one external network',
   ),
   extra_hosts: swarm,
-  gpus: firm(
-    'Swarm cannot pass devices to a service',
-    'declare them as generic resources of the hosts and reserve generic_resources',
-  ),
+  gpus: noDevices,
   group_add: swarm,
   healthcheck: { fate: 'swarm', keys: healthcheck },
   hostname: swarm,
@@ -362,9 +358,9 @@ export const SERVICE_KEYS: Keys<Service> = {
   mem_reservation: swarm,
   mem_swappiness: since('1.52'),
   memswap_limit: since('1.52'),
-  models: firm('there is no model runner in the cluster'),
+  models: refused('there is no model runner in the cluster'),
   network_mode: {
-    ...firm(
+    ...refused(
       'replicas run on different hosts and cannot share the network of a container',
       'put both on one network of the file; host and none are possible',
     ),
@@ -414,12 +410,12 @@ export const SERVICE_KEYS: Keys<Service> = {
   tmpfs: swarm,
   tty: swarm,
   ulimits: swarm,
-  use_api_socket: firm('it would be the engine of whatever host it runs on', 'mount the socket'),
+  use_api_socket: refused('it would be the engine of whatever host it runs on', 'mount the socket'),
   user: swarm,
   userns_mode: notInSwarm(),
   uts: notInSwarm(),
   volumes: { fate: 'swarm', each: mount },
-  volumes_from: firm('replicas run on different hosts', 'name the volume in both services'),
+  volumes_from: refused('replicas run on different hosts', 'name the volume in both services'),
   working_dir: swarm,
 }
 
@@ -442,7 +438,10 @@ const SPANNING = new Set(['overlay', 'default', 'bridge', ''])
 const NETWORK_KEYS: Keys<Network> = {
   name: swarm,
   driver: {
-    ...firm('a network of this driver ends at its host', 'use overlay (the default) or external'),
+    ...refused(
+      'a network of this driver ends at its host',
+      'use overlay (the default) or external',
+    ),
     when: (value) => !SPANNING.has(String(value)),
   },
   driver_opts: swarm,

@@ -1,26 +1,24 @@
 import type { Service, Stack } from '../compose/index.ts'
 
-/** Modes of one machine whose meaning here is the network that every service gets. */
-const ORDINARY = new Set(['bridge', 'default'])
-
 /**
- * The stack with the networks that `network_mode` stands for. What was a bridge becomes the default
- * network; `none` an internal network of the service's own, on which nobody else is. `host` stays, all
- * others are refused by the table of keys.
+ * The stack with the networks that `network_mode` stands for. `none` is an internal network of the
+ * service's own, on which nobody else is; `host` stays. Everything else is the default network: a
+ * bridge, and what the table of keys refuses, if it is tolerated.
  */
 export const withModesAsNetworks = (stack: Stack): Stack => {
   const networks = { ...stack.networks }
   const services: Record<string, Service> = {}
   for (const [key, service] of Object.entries(stack.services)) {
-    const { network_mode: mode = '', ...rest } = service
-    if (ORDINARY.has(mode)) {
-      networks.default ??= { name: `${stack.name}_default` }
-      services[key] = { ...rest, networks: { default: {} } }
-    } else if (mode === 'none') {
+    const { network_mode: mode, ...rest } = service
+    if (mode === undefined || mode === 'host') services[key] = service
+    else if (mode === 'none') {
       const own = `${key}_none`
       networks[own] = { name: `${stack.name}_${own}`, internal: true }
       services[key] = { ...rest, networks: { [own]: {} } }
-    } else services[key] = service
+    } else {
+      networks.default ??= { name: `${stack.name}_default` }
+      services[key] = { ...rest, networks: { default: {} } }
+    }
   }
   return { ...stack, locate: (path) => stack.locate(path), networks, services }
 }

@@ -3,8 +3,8 @@ import { LABEL } from '../base/index.ts'
 import { apiAtLeast } from './check.ts'
 import type { DesiredNetwork } from './desired.ts'
 
-/** Drivers that mean "an ordinary network" in files written for one machine. */
-const ORDINARY = new Set(['bridge', 'default', ''])
+/** Drivers whose options are those of an overlay. */
+const OVERLAY = new Set(['overlay', 'default', ''])
 
 /**
  * The networks of a stack: overlays that the edges can join. A network written as `bridge` becomes
@@ -20,7 +20,9 @@ export const desiredNetworks = (
     }
     if (network.driver === 'bridge') {
       options.notes.push(
-        `network ${key}: an overlay instead of bridge, so that it spans all hosts.`,
+        `network ${key}: an overlay instead of bridge, so that it spans all hosts${
+          network.driver_opts === undefined ? '' : '; its driver_opts are left out'
+        }.`,
       )
     }
     return {
@@ -45,12 +47,15 @@ const request = (stack: string, network: Network, api: string): DesiredNetwork['
   const ipam = ipamOf(network)
   return {
     Name: network.name,
-    Driver: ORDINARY.has(network.driver ?? '') ? 'overlay' : (network.driver ?? 'overlay'),
+    // Of other drivers the table of keys lets only those pass that are tolerated.
+    Driver: 'overlay',
     Attachable: true,
     ...(network.internal ? { Internal: true } : {}),
     ...(network.enable_ipv6 ? { EnableIPv6: true } : {}),
     ...(network.enable_ipv4 === false && apiAtLeast(api, '1.48') ? { EnableIPv4: false } : {}),
-    ...(network.driver_opts === undefined ? {} : { Options: network.driver_opts }),
+    ...(network.driver_opts === undefined || !OVERLAY.has(network.driver ?? '')
+      ? {}
+      : { Options: network.driver_opts }),
     ...(ipam === undefined ? {} : { IPAM: ipam }),
     Labels: { ...network.labels, [LABEL.stack]: stack },
   }

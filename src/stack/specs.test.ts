@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { canonicalSpec } from './canonical.ts'
 import { desiredFrom, specsFrom, stackFrom } from './fixtures.ts'
 
 const service = async (yaml: string, options: Parameters<typeof desiredFrom>[1] = {}) => {
@@ -150,6 +151,37 @@ describe('keys that a cluster cannot carry', () => {
     expect(notes.join()).toContain('web: network_mode none')
   })
 
+  test.each([
+    ['devices', 'devices: ["/dev/null"]'],
+    ['gpus', 'gpus: all'],
+    ['privileged', 'privileged: true'],
+    ['ipc', 'ipc: host'],
+    ['external_links', 'external_links: [other]'],
+    ['volumes_from', 'volumes_from: ["container:x"]'],
+    ['use_api_socket', 'use_api_socket: true'],
+    ['network_mode', 'network_mode: "container:x"'],
+    ['pre_stop', 'pre_stop: [{ command: ls }]'],
+    [
+      'deploy.resources.reservations.devices',
+      'deploy: { resources: { reservations: { devices: [{ capabilities: [gpu] }] } } }',
+    ],
+  ])('%s can be tolerated, and is then as if it were not there', async (key, yaml) => {
+    const { spec } = await service(yaml, { tolerate: [key] })
+    expect(canonicalSpec(spec, { networks: new Map() })).toEqual(
+      canonicalSpec((await service('labels: {}')).spec, { networks: new Map() }),
+    )
+  })
+
+  test('a tolerated driver of a network is an overlay, without its options', async () => {
+    const desired = await desiredFrom(
+      'services: { web: { image: web, networks: [n] } }\nnetworks: { n: { driver: macvlan, driver_opts: { parent: eth0 } } }',
+      { tolerate: ['networks.driver'] },
+    )
+    expect(desired.networks[0]?.request).toMatchObject({ Driver: 'overlay' })
+    expect(desired.networks[0]?.request.Options).toBeUndefined()
+    expect(desired.notes.join()).toContain('networks.driver has no effect (tolerated)')
+  })
+
   test('container_name is one more name, and said', async () => {
     const desired = await desiredFrom('services: { web: { image: web, container_name: boss } }')
     expect(desired.notes.join()).toContain('container_name of web: one more name')
@@ -167,7 +199,7 @@ describe('keys that a cluster cannot carry', () => {
     ).toHaveLength(1)
     // What is carried anyway needs no tolerance, and a file that asks for it is not wrong.
     await service('cap_add: [NET_ADMIN]', { tolerate: ['cap_add'] })
-    expect(await refusal('devices: ["/dev/null"]', { tolerate: ['devices'] })).toHaveLength(2)
+    expect(await refusal('entrypoint: []', { tolerate: ['entrypoint'] })).toHaveLength(2)
     expect(await refusal('x-muster: { tolerate: [contaner_name] }')).toMatchObject([
       { path: 'services.web.x-muster.tolerate.0', line: 4 },
     ])
