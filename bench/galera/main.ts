@@ -53,7 +53,7 @@ const scale = async (lab: GaleraLab): Promise<void> => {
     'sql',
     'db',
     `CREATE TABLE shop.bulk (n INT PRIMARY KEY, v VARBINARY(1024)) AS
-     SELECT seq AS n, RANDOM_BYTES(1024) AS v FROM seq_1_to_100000`,
+     SELECT seq AS n, RANDOM_BYTES(1024) AS v FROM shop.seq_1_to_100000`,
   ])
   await lab.startWriting()
   const start = performance.now()
