@@ -1,13 +1,19 @@
 /** The export `muster/compose`, as other projects get it: built, and with types (`npm run build`). */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 
 const root = new URL('../..', import.meta.url).pathname
 const run = promisify(execFile)
+
+beforeAll(async () => {
+  if (!existsSync(join(root, 'dist/types')))
+    await run(process.execPath, ['scripts/build.ts'], { cwd: root })
+}, 60_000)
 
 /** Another project that depends on this one. */
 const project = async (): Promise<AsyncDisposable & { folder: string }> => {
