@@ -373,7 +373,7 @@ describe('a lab with agents', () => {
 
   test('an agent that dies is started again, and one that is asked to end is too', async () => {
     const lab = await labUp({ name, hosts: 1 })
-    const agent = () => pidOf(lab, 'host-1', '[^ ]*/node [^ ]* [^ ]*muster.mjs agent')
+    const agent = () => pidOf(lab, 'host-1', '[^ ]*/node .*muster.mjs agent')
     const answering = (not: string) =>
       until(
         'the agent to answer',
