@@ -65,7 +65,11 @@ export const clientPorts = (catalog: Catalog, service: CatalogService): readonly
  * The endpoints of a service whatever they say of themselves, but on hosts that answer. Members find
  * each other so: one that is still to join must be reached to join.
  */
-const running = (catalog: Catalog, service: CatalogService, network?: NetworkId): Endpoint[] =>
+export const running = (
+  catalog: Catalog,
+  service: CatalogService,
+  network?: NetworkId,
+): Endpoint[] =>
   endpointsOf(catalog.endpoints, service.id).filter(
     (each) =>
       catalog.hosts.get(each.host)?.state !== 'suspected' &&

@@ -229,10 +229,10 @@ export const removeNetwork = async (
   for (;;) {
     try {
       await engine.removeNetwork(network.id)
-      return
+      return await untilForgotten(engine, network.id, clock)
     } catch (error) {
       if (!(error instanceof MusterError)) throw error
-      if (error.code === 'NOT_FOUND') return
+      if (error.code === 'NOT_FOUND') return await untilForgotten(engine, network.id, clock)
       const inUse = /in use|active endpoints/i.test(error.message)
       if (!inUse) throw error
       if (clock.now() >= deadline) {
@@ -244,5 +244,20 @@ export const removeNetwork = async (
       }
       await clock.sleep(NETWORK_RETRY_MS)
     }
+  }
+}
+
+const FORGET_TIMEOUT_MS = 15_000
+
+/**
+ * An engine goes on listing a network that the cluster has removed while something local is still in
+ * it, and the next deployment would take it for one that is there. The cluster has no more of it, so
+ * it is not waited for without end.
+ */
+const untilForgotten = async (engine: Engine, id: string, clock: Clock): Promise<void> => {
+  const deadline = clock.now() + FORGET_TIMEOUT_MS
+  while ((await engine.listNetworks()).some((each) => each.Id === id)) {
+    if (clock.now() >= deadline) return
+    await clock.sleep(NETWORK_RETRY_MS)
   }
 }

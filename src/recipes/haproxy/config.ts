@@ -36,15 +36,15 @@ const legOf = (listen: number, { writerPorts }: Pick<SeenService, 'writerPorts'>
   return { listen, target: listen, toWriter: writerPorts.includes(listen) }
 }
 
-const serversOf = (leg: Leg, seen: SeenService): SeenServer[] =>
-  seen.servers.filter(({ writer }) => !leg.toWriter || writer)
+const of = (leg: Leg, servers: SeenServer[]): SeenServer[] =>
+  servers.filter(({ writer }) => !leg.toWriter || writer)
 
 /** `listen` section of a port: one writer, or every server and donors only when nobody else is left. */
 const section = (leg: Leg, seen: SeenService): string[] => [
   `listen ${sectionName(leg, seen)}`,
   `  bind :${leg.listen}`,
   `  balance ${leg.toWriter ? 'first' : 'leastconn'}`,
-  ...serversOf(leg, seen).map(
+  ...of(leg, seen.servers).map(
     ({ name, address, backup }) =>
       `  server ${word(name, NAME)} ${word(address, IPV4)}:${leg.target}${backup && !leg.toWriter ? ' backup' : ''}`,
   ),
@@ -52,7 +52,7 @@ const section = (leg: Leg, seen: SeenService): string[] => [
 
 const sectionName = (leg: Leg, { name }: SeenService): string => `${word(name, NAME)}-${leg.listen}`
 
-const NOBODY: Omit<SeenService, 'name'> = { servers: [], writerPorts: [] }
+const NOBODY: Omit<SeenService, 'name'> = { servers: [], keeps: [], writerPorts: [] }
 
 const seenOf = (view: View, { service }: Balanced): SeenService =>
   view.find(service) ?? { name: service, ...NOBODY }
@@ -95,7 +95,7 @@ export const renderServers = (view: View, balanced: Balanced): string => {
   return balanced.ports
     .map((port) => legOf(port, seen))
     .flatMap((leg) =>
-      serversOf(leg, seen).map(
+      of(leg, seen.keeps).map(
         ({ name, address }) => `${sectionName(leg, seen)}/${name} ${address}\n`,
       ),
     )

@@ -15,9 +15,9 @@ const server = (name: string, address: string, over: Partial<SeenServer> = {}): 
   backup: false,
   ...over,
 })
-const view = (servers: SeenServer[], writerPorts: number[] = []): View => ({
+const view = (servers: SeenServer[], writerPorts: number[] = [], keeps = servers): View => ({
   service: 'shop_lb',
-  find: (name) => (name === 'db' ? { name, servers, writerPorts } : null),
+  find: (name) => (name === 'db' ? { name, servers, keeps, writerPorts } : null),
 })
 const MEMBERS = [
   server('db-1', '10.0.1.5'),
@@ -111,6 +111,12 @@ describe('its configuration', () => {
     expect(file(view(MEMBERS, [3306]), '3306,4008', 'servers')).toBe(
       'db-3306/db-2 10.0.1.6\ndb-4008/db-1 10.0.1.5\ndb-4008/db-2 10.0.1.6\ndb-4008/db-3 10.0.1.7\n',
     )
+  })
+  it('lets those that are about to stop keep theirs, but not a writer that is none any more', () => {
+    const ready = MEMBERS.filter(({ name }) => name !== 'db-1')
+    const moved = MEMBERS.map((each) => ({ ...each, writer: each.name === 'db-1' }))
+    expect(file(view(ready, [], MEMBERS), '80', 'servers')).toContain('db-80/db-1 10.0.1.5\n')
+    expect(file(view(moved, [3306]), '3306', 'servers')).toBe('db-3306/db-1 10.0.1.5\n')
   })
   it('lets nothing through that is not an address or a name', () => {
     fc.assert(

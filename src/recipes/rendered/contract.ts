@@ -22,8 +22,10 @@ export interface SeenServer {
 export interface SeenService {
   /** As the file calls it. */
   name: string
-  /** Sorted by name. */
+  /** Who gets new connections. Sorted by name. */
   servers: SeenServer[]
+  /** Who may keep open connections: also those that are about to stop. Sorted by name. */
+  keeps: SeenServer[]
   /** Ports that lead to the writer alone. */
   writerPorts: readonly number[]
 }

@@ -2,10 +2,12 @@ import {
   type Catalog,
   type CatalogService,
   type Cluster,
+  type Endpoint,
   isHeard,
   memberReport,
   type NetworkId,
   partOf,
+  running,
   serving,
 } from '../../catalog/index.ts'
 import type { SeenServer, SeenService, View } from './contract.ts'
@@ -20,13 +22,14 @@ export const viewFrom = (catalog: Catalog, service: string): View | null => {
     const network = other?.networks.find((each) => self.networks.includes(each))
     if (!other || network === undefined) return null
     const part = partOf(catalog, other)
-    const servers =
+    const seen =
       part?.member === null
         ? membersOf(catalog, part.cluster, { named, network })
         : replicasOf(catalog, other, network)
     return {
       name,
-      servers: servers.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      servers: seen.servers.sort(byName),
+      keeps: seen.keeps.sort(byName),
       writerPorts: (part?.cluster.head?.choice.ports ?? [])
         .filter(({ to }) => to === 'writer')
         .map(({ port }) => port),
@@ -35,37 +38,52 @@ export const viewFrom = (catalog: Catalog, service: string): View | null => {
   return { service, find }
 }
 
-const replicasOf = (catalog: Catalog, service: CatalogService, network: NetworkId): SeenServer[] =>
-  serving(catalog, service.id, network).map((endpoint) => ({
+type Seen = Pick<SeenService, 'servers' | 'keeps'>
+
+const byName = (a: SeenServer, b: SeenServer): number => (a.name < b.name ? -1 : 1)
+
+const replicasOf = (catalog: Catalog, service: CatalogService, network: NetworkId): Seen => {
+  const server = (endpoint: Endpoint): SeenServer => ({
     name: `${shortName(service.name, service.stack)}.${endpoint.slot}.${endpoint.id.slice(0, 8)}`,
     address: endpoint.addresses[network] ?? '',
     host: catalog.hosts.get(endpoint.host)?.name ?? endpoint.host,
     writer: false,
     backup: false,
-  }))
+  })
+  return {
+    servers: serving(catalog, service.id, network).map(server),
+    keeps: running(catalog, service, network).map(server),
+  }
+}
 
 const membersOf = (
   catalog: Catalog,
   { ledger }: Cluster,
   { named, network }: { named: ReadonlyMap<string, CatalogService>; network: NetworkId },
-): SeenServer[] =>
-  Object.entries(ledger.members).flatMap(([id, { host }]) => {
+): Seen => {
+  const servers: SeenServer[] = []
+  const keeps: SeenServer[] = []
+  for (const [id, { host }] of Object.entries(ledger.members)) {
     const service = named.get(id)
-    if (!service) return []
-    const server = (address: string, backup: boolean): SeenServer => ({
+    if (!service) continue
+    const report = memberReport(catalog, { host, id })
+    const donor =
+      report !== undefined && isHeard(catalog, report) && report.status?.role === 'donor'
+    const server = (address: string): SeenServer => ({
       name: shortName(id, service.stack),
       address,
       host: catalog.hosts.get(host)?.name ?? host,
       writer: ledger.writer === id,
-      backup,
+      backup: donor,
     })
     const [endpoint] = serving(catalog, service.id, network)
-    const report = memberReport(catalog, { host, id })
-    const donor =
-      report !== undefined && isHeard(catalog, report) && report.status?.role === 'donor'
     const address = endpoint?.addresses[network] ?? (donor ? report.addresses[network] : undefined)
-    return address === undefined ? [] : [server(address, donor)]
-  })
+    if (address !== undefined) servers.push(server(address))
+    const open = running(catalog, service, network)
+    keeps.push(...open.map(({ addresses }) => server(addresses[network] ?? '')))
+  }
+  return { servers, keeps }
+}
 
 const shortName = (name: string, stack: string | null): string =>
   stack !== null && name.startsWith(`${stack}_`) ? name.slice(stack.length + 1) : name

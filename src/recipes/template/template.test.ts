@@ -15,7 +15,9 @@ const server = (name: string, address: string, over: Partial<SeenServer> = {}): 
 const view = (services: Record<string, SeenServer[]>): View => ({
   service: 'shop_front',
   find: (name) =>
-    services[name] === undefined ? null : { name, servers: services[name], writerPorts: [] },
+    services[name] === undefined
+      ? null
+      : { name, servers: services[name], keeps: services[name], writerPorts: [] },
 })
 const FILE = {
   environment: new Map<string, string>(),
