@@ -73,6 +73,12 @@ test('what is wrong with each is wrong with all of them, in one answer', async (
   )
 })
 
+test('a service without containers of its own has no steps before them', async () => {
+  expect(await refusedIn(['provider: { type: x }', 'pre_start: [{ command: [m] }]'])).toEqual([
+    'services.web.provider',
+  ])
+})
+
 test('what is deployed is what the file says: a second time there is nothing to do', async () => {
   const ids = { networks: new Map<string, string>(), files: new Map<string, string>() }
   await fc.assert(

@@ -8,7 +8,9 @@ import type { PreStartHook, Service, Stack } from '../compose/index.ts'
 export const withPreStartJobs = (stack: Stack): Stack => {
   const services: Record<string, Service> = {}
   for (const [key, service] of Object.entries(stack.services)) {
-    const { pre_start: steps = [], ...rest } = service
+    const { pre_start, ...rest } = service
+    // One without containers of its own is refused, and has no networks for those of a step.
+    const steps = service.provider === undefined ? (pre_start ?? []) : []
     let { depends_on } = service
     for (const [i, step] of steps.entries()) {
       const name = freeName(`${key}-pre-start-${i + 1}`, stack.services)
