@@ -39,8 +39,8 @@ export class MembersByHand implements AsyncDisposable {
     this.recipe = given.recipe
     this.image = given.image
     this.name = given.name ?? 'shop_db'
-    this.options = given.recipe.options(given.options ?? {})
     this.env = given.env ?? {}
+    this.options = given.recipe.options(given.options ?? {}, new Map(Object.entries(this.env)))
     this.engine = connectEngine({ host: given.lab.dockerHost(given.host) })
   }
 

@@ -49,6 +49,8 @@ export interface Facts {
   verbs: ReadonlySet<LeaderVerb>
   /** How many members there are to be; 0 stops all. Null: its stack is down, their services go. */
   wanted: number | null
+  /** How many members have to be there before the cluster is formed; at least 1. */
+  founders: number
   /** All reports of the cluster, whichever host and folder they are of. */
   sightings: readonly Sighting[]
   hosts: readonly MemberHost[]
@@ -91,6 +93,8 @@ export interface View {
   /** As its catalog has it; may be out of date. Null: there is none. */
   ledger: Ledger | null
   topology: Topology
+  /** As in `Facts`. */
+  founders: number
   /** About its own member, as true as now. */
   own: MemberReport
   /** About the others, as its catalog has them. */

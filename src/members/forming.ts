@@ -6,7 +6,6 @@ import { grantUsed, release, unreleased, withdraw } from './grants.ts'
 import { hold } from './hold.ts'
 import { addMembers } from './scale.ts'
 import { type Heard, type Seen, isHeardNow, listText } from './sight.ts'
-import { MEMBER_TUNABLES } from './tunables.ts'
 
 /** Null when the cluster has been formed before. */
 export const forming = (facts: Facts, seen: readonly Seen[]): Decision | null => {
@@ -68,7 +67,7 @@ const olderData = (facts: Facts, seen: readonly Seen[]): Decision | null => {
 }
 
 const choose = (facts: Facts, seen: readonly Seen[]): Decision => {
-  const { ledger, topology, wanted } = facts
+  const { ledger, topology, founders } = facts
   const present = seen.filter(
     (each): each is Heard =>
       isHeardNow(each) &&
@@ -77,18 +76,15 @@ const choose = (facts: Facts, seen: readonly Seen[]): Decision => {
       each.report.volume !== null &&
       (each.report.data === 'empty' || each.report.data === 'none'),
   )
-  const needed = Math.max(1, Math.min(topology.minimum, wanted ?? 0))
-  const absent = seen.filter((each) => !present.some(({ id }) => id === each.id))
-  const patient = absent.some(
-    ({ host }) => host !== undefined && host.unheardFor < MEMBER_TUNABLES.missing,
-  )
-  if (present.length < needed || (topology.forms === 'all' && patient)) {
+  if (present.length < founders) {
+    const absent = seen.filter((each) => !present.some(({ id }) => id === each.id))
     return waitFor(
-      `${present.length} of ${seen.length} members are there` +
+      `${present.length} of the ${founders} members that form the cluster are there` +
         (absent.length > 0 ? `, ${listText(absent)} still to come` : ''),
     )
   }
-  const chosen = topology.forms === 'all' ? present : present.slice(0, 1)
+  // The others join them, one by one.
+  const chosen = present.slice(0, topology.forms === 'all' ? founders : 1)
   const epoch = ledger.epoch + 1
   return write(
     {

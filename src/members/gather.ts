@@ -11,6 +11,7 @@ import {
 import type { Node, Service, Task } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import type { Facts, LeaderVerb, MemberHost, MemberService, Sighting } from './facts.ts'
+import { foundersOf } from './founders.ts'
 import { isRunning } from './member-services.ts'
 import { allowedHosts } from './placement.ts'
 
@@ -41,13 +42,15 @@ export interface Remembered {
 export const gather = (reading: Reading, remembered: Remembered): Facts => {
   const { ledger, recipe, head, services, nodes, catalog } = reading
   const held = head?.service.Spec.Labels?.[LABEL.after] !== undefined
+  // A head that waits for its dependencies asks for nobody yet.
+  const wanted = head === null ? null : held ? 0 : head.head.members
   return {
     now: remembered.now,
     ledger,
     topology: recipe.topology,
     verbs: verbsOf(recipe),
-    // A head that waits for its dependencies asks for nobody yet.
-    wanted: head === null ? null : held ? 0 : head.head.members,
+    wanted,
+    founders: foundersOf(recipe, head?.head.choice.options ?? {}, wanted),
     sightings: sightingsOf(catalog, ledger.cluster),
     hosts: hostsOf(reading, remembered),
     services: services.map((service) =>

@@ -10,6 +10,11 @@ export const admit = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   if (next === undefined || !isHeardNow(next)) return null
   const busy = seen.find((each) => isComing(each))
   if (topology.joinsOneByOne && busy) return waitFor(`${next.id} joins after ${busy.id}`)
+  // Who votes is changed one by one: who is gone is taken out before somebody new is taken in.
+  const leaving = seen.find(({ member }) => member.leaving)
+  if (topology.recovers === 'itself' && next.member.volume === null && leaving !== undefined) {
+    return waitFor(`${next.id} joins when ${leaving.id} has left`)
+  }
   const ready = readyOnes(seen)
   const voters = seen.filter(({ member }) => member.volume !== null)
   const inside = ready.find(({ id }) => id === ledger.writer) ?? ready[0]

@@ -38,7 +38,7 @@ const head = (members: number, over: Partial<ServiceSpec> = {}): ServiceSpec => 
     [LABEL.stack]: 'shop',
     [LABEL.recipe]: JSON.stringify({
       name: 'galera',
-      options: galera.options({}),
+      options: galera.options({}, new Map()),
       ports: [],
     }),
     [LABEL.members]: String(members),

@@ -49,10 +49,17 @@ export const permit = (view: View): Permission => {
   const grantees = Object.keys(ledger.grant?.members ?? {})
   if (grantees.length > 0) return wait(`${grantees.join(', ')} is to be first`)
   return wait(
-    ledger.phase === 'recovering'
-      ? 'it is found out which copy is the newest'
-      : 'the cluster is about to be formed',
+    ledger.phase === 'recovering' ? 'it is found out which copy is the newest' : forming(view),
   )
+}
+
+/** What the cluster still waits for before it is formed. */
+const forming = ({ founders, own, others }: View): string => {
+  const heard = others.flatMap(({ report, sight }) => (sight === 'heard' ? [report] : []))
+  const there = [own, ...heard].filter(({ process }) => process === 'gate').length
+  return there < founders
+    ? `the cluster is formed when ${founders} members are there, and ${there} ${there === 1 ? 'is' : 'are'}`
+    : 'the cluster is about to be formed'
 }
 
 const first = (ledger: Ledger, own: MemberReport): Permission => {

@@ -27,6 +27,7 @@ const shape = z.looseObject({
   data: z.string().startsWith('/'),
   secrets: z.array(z.looseObject({ name: z.string(), bytes: z.int().min(16) })),
   options: method,
+  founders: method.optional(),
   container: method,
   holdsData: method,
   recover: z

@@ -143,8 +143,19 @@ export interface Recipe {
   data: string
   /** Generated once per cluster as Swarm secrets, mounted at /run/secrets/NAME. Random bytes before base64url. */
   secrets: { name: string; bytes: number }[]
-  /** Checks the recipe's options in the file; throws MusterError for people. */
-  options: (given: Record<string, unknown>) => Record<string, unknown>
+  /**
+   * Checks the recipe's options in the file, and what it reads of the service's environment; throws
+   * MusterError for people.
+   */
+  options: (
+    given: Record<string, unknown>,
+    environment: ReadonlyMap<string, string>,
+  ) => Record<string, unknown>
+  /**
+   * How many members have to be there before the cluster is formed (by all of them, if it `forms` so);
+   * null for the topology's `usual` number if all form it, or else its `minimum`.
+   */
+  founders?: (options: Record<string, unknown>) => number | null
   container: (options: Record<string, unknown>) => ContainerParts
   /** Quick look at the folder's names: is there a member's data in it? */
   holdsData: (names: readonly string[]) => boolean

@@ -23,8 +23,10 @@ const store: Recipe = {
   },
   data: '/var/lib/store',
   secrets: [],
-  options: ({ tls = false, ...rest }) => {
+  options: ({ tls = false, ...rest }, environment) => {
     const [unknown] = Object.keys(rest)
+    const servers = environment.get('SERVERS')
+    if (servers !== undefined) return { tls, servers: Number(servers) }
     if (unknown !== undefined)
       throw new MusterError('STACK_REFUSED', `unknown option "${unknown}".`)
     return { tls }
@@ -37,6 +39,7 @@ const store: Recipe = {
     stopGraceMs: 1000,
     stopSignal: null,
   }),
+  founders: ({ servers }) => (typeof servers === 'number' ? servers : null),
   holdsData: (names) => names.length > 0,
   recover: null,
   render: () => [],
@@ -104,6 +107,11 @@ describe('the recipe of a service', () => {
     ['x-muster: {recipe: stroe}', ['x-muster', 'recipe'], /no recipe "stroe"/],
     ['x-muster: {recipe: 3}', ['x-muster', 'recipe'], /expected a name/],
     ['x-muster: {recipe: store}\nscale: 1', ['deploy', 'replicas'], /1 member is too few/],
+    [
+      'x-muster: {recipe: store}\nenvironment: {SERVERS: 5}',
+      ['deploy', 'replicas'],
+      /formed by 5 members, and there are to be 3/,
+    ],
     ['x-muster: {recipe: store}\ndeploy: {mode: global}', ['deploy', 'mode'], /cannot be global/],
     ['x-muster: {recipe: store}\nnetwork_mode: host', ['network_mode'], /networks/],
     [

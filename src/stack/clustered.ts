@@ -6,6 +6,7 @@ import type { Recipe } from '../recipes/index.ts'
 import type { Problem } from './check.ts'
 import type { SwarmMount, SwarmServiceSpec } from './desired.ts'
 import { parseImage } from './image.ts'
+import { variablesOf } from './variables.ts'
 import { MUSTER_KEY, type MusterOptions } from './x-muster.ts'
 
 /** What a recipe makes of a service. */
@@ -54,12 +55,13 @@ export const clusteredService = (
     }
     return undefined
   }
-  const options = checkedOptions(recipe, given, { path, problems: context.problems })
+  const environment = variablesOf(service)
+  const options = checkedOptions(recipe, given, { environment, path, problems: context.problems })
   const members = replicas ?? recipe.topology.usual
-  refuseWhatMembersLack(key, service, { recipe, members, problems: context.problems })
+  refuseWhatMembersLack(key, service, { recipe, options, members, problems: context.problems })
   const choice: RecipeChoice = {
     name: recipe.name,
-    options,
+    options: options ?? {},
     ports: recipe.ports,
   }
   return { recipe, choice, members }
@@ -78,10 +80,14 @@ export const recipeForImage = (recipes: readonly Recipe[], image: string): Recip
 const checkedOptions = (
   recipe: Recipe,
   given: Record<string, unknown>,
-  { path, problems }: { path: ModelPath; problems: Problem[] },
-): Record<string, unknown> => {
+  {
+    environment,
+    path,
+    problems,
+  }: { environment: ReadonlyMap<string, string>; path: ModelPath; problems: Problem[] },
+): Record<string, unknown> | undefined => {
   try {
-    return recipe.options(given)
+    return recipe.options(given, environment)
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     problems.push({
@@ -89,16 +95,22 @@ const checkedOptions = (
       message: `${MUSTER_KEY}: recipe ${recipe.name}: ${error.message}`,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     })
-    return {}
+    return undefined
   }
 }
 
 const refuseWhatMembersLack = (
   key: string,
   service: Service,
-  what: { recipe: Recipe; members: number; problems: Problem[] },
+  what: {
+    recipe: Recipe
+    /** Undefined: they are wrong, which is said already. */
+    options: Record<string, unknown> | undefined
+    members: number
+    problems: Problem[]
+  },
 ): void => {
-  const { recipe, members, problems } = what
+  const { recipe, options, members, problems } = what
   const refuse = (path: ModelPath, message: string, hint: string) =>
     problems.push({ path: ['services', key, ...path], message, hint })
   const { minimum, usual } = recipe.topology
@@ -107,6 +119,14 @@ const refuseWhatMembersLack = (
       ['deploy', 'replicas'],
       `${members} ${members === 1 ? 'member is' : 'members are'} too few for the recipe ${recipe.name}.`,
       `Give it at least ${minimum}; ${usual} is usual.`,
+    )
+  }
+  const founders = (options && recipe.founders?.(options)) ?? 0
+  if (members > 0 && founders > members) {
+    refuse(
+      ['deploy', 'replicas'],
+      `the cluster is to be formed by ${founders} members, and there are to be ${members}.`,
+      'Ask for more replicas, or for fewer members to form it.',
     )
   }
   const mode = service.deploy?.mode

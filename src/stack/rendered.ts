@@ -5,6 +5,7 @@ import { RENDERED_RECIPES, type RenderedChoice, type RenderedRecipe } from '../r
 import type { Problem } from './check.ts'
 import type { SwarmServiceSpec } from './desired.ts'
 import { parseImage } from './image.ts'
+import { variablesOf } from './variables.ts'
 import { MUSTER_KEY, type MusterOptions } from './x-muster.ts'
 
 /** What a recipe makes of a service. */
@@ -36,11 +37,7 @@ export const renderedService = (
   if (muster.recipe === false) return undefined
   const written = muster.recipe
   const { name, ...given } = typeof written === 'string' ? { name: written } : (written ?? {})
-  const environment = new Map(
-    Object.entries(service.environment ?? {}).flatMap(([variable, value]) =>
-      value === null ? [] : [[variable, value] as const],
-    ),
-  )
+  const environment = variablesOf(service)
   const recipe =
     name === undefined
       ? recipeOfImage(service.image ?? '', environment)

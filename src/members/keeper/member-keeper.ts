@@ -296,7 +296,7 @@ export class MemberKeeper implements AsyncDisposable {
     const own = this.#publish()
     const running = this.#running
     if (!recipe || !known || !own || !running) return
-    const standing = stand(viewOf(known, own, recipe.topology), this.#claimed())
+    const standing = stand(viewOf(known, own, recipe), this.#claimed())
     if (standing.kind === 'stop') this.#stop(running, standing.reason)
     if (standing.kind !== 'promote') return
     onEvent({ type: 'promoted', member: this.id, epoch: own.epoch })
@@ -375,7 +375,7 @@ export class MemberKeeper implements AsyncDisposable {
       )
     }
     signal.throwIfAborted()
-    const permission = permit(viewOf(catalog, own, recipe.topology))
+    const permission = permit(viewOf(catalog, own, recipe))
     if (permission.kind === 'wait' || permission.kind === 'refuse') return permission
     if (permission.kind === 'reset') {
       await this.#data.reset(fresh)

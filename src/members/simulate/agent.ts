@@ -1,6 +1,7 @@
 /** What an agent does for the members of its host, one step at a time: a crash may come after each. */
 import type { MemberId, MemberReport, Position } from '../../catalog/index.ts'
 import type { View } from '../facts.ts'
+import { foundersOf } from '../founders.ts'
 import { permit } from '../permit.ts'
 import { standing } from '../standing.ts'
 import { endProcess, newFolder, placeOf } from './disk.ts'
@@ -101,6 +102,7 @@ const stepMember = (
   const view: View = {
     ledger,
     topology: world.topology,
+    founders: foundersOf(world, {}, world.wanted),
     own: reportOf(host, member),
     others: agent.view?.sightings.filter(({ report }) => report.id !== member) ?? [],
   }

@@ -2,6 +2,7 @@
 import type { Grant, Ledger, MemberId } from '../../catalog/index.ts'
 import { decide } from '../decide.ts'
 import type { Action, Facts } from '../facts.ts'
+import { foundersOf } from '../founders.ts'
 import { sightingsOf } from './manager.ts'
 import { reconfigure } from './voters.ts'
 import {
@@ -25,6 +26,7 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
     topology: world.topology,
     verbs: world.verbs,
     wanted: world.wanted,
+    founders: foundersOf(world, {}, world.wanted),
     sightings: sightingsOf(world, host),
     hosts: world.hosts
       .filter(({ removed }) => !removed)

@@ -51,6 +51,23 @@ describe('what a member starts with', () => {
   })
 })
 
+describe('what the file says', () => {
+  const options = (servers: string) => etcd.options({}, new Map([['MIN_SERVERS', servers]]))
+  it('is how many form the cluster', () => {
+    expect(etcd.founders?.(etcd.options({}, new Map()))).toBe(null)
+    expect(etcd.founders?.(options(''))).toBe(null)
+    expect(etcd.founders?.(options(' 5 '))).toBe(5)
+    // Of an older version.
+    expect(etcd.founders?.({})).toBe(null)
+  })
+  it('is refused when it makes no sense', () => {
+    for (const wrong of ['0', '-1', 'three', '1.5', '3;reboot']) {
+      expect(() => options(wrong)).toThrow('is no number of members')
+    }
+    expect(() => etcd.options({ server: 3 }, new Map())).toThrow('no option "server"')
+  })
+})
+
 describe('what recovery says', () => {
   const read = (stdout: string, exit = 0, stderr = '') => readRecovered({ exit, stdout, stderr })
   it('is read', () => {

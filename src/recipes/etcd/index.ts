@@ -1,11 +1,8 @@
-import { z } from 'zod'
-import { checkOptions } from '../options.ts'
 import type { Recipe } from '../recipe.ts'
+import { knownOptions, optionsOf } from './options.ts'
 import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
 import { ask, readAnswer, SESSION_SCRIPT } from './session.ts'
 import { DATA, removeMember, renderStart } from './start.ts'
-
-const optionsSchema = z.strictObject({})
 
 /** etcd: members vote, whoever has the majority goes on. */
 export const etcd: Recipe = {
@@ -21,7 +18,8 @@ export const etcd: Recipe = {
   },
   data: DATA,
   secrets: [],
-  options: (given) => checkOptions(optionsSchema, given),
+  options: (given, environment) => ({ ...optionsOf(given, environment) }),
+  founders: (options) => knownOptions(options).servers,
   container: () => ({
     entrypoint: ['sh', '/muster/start'],
     command: null,

@@ -286,12 +286,14 @@ describe('what a running member says', () => {
 
 describe('its options', () => {
   it('are checked', () => {
-    expect(galera.options({})).toEqual({ tls: false, provider: {} })
-    expect(galera.options({ provider: { 'gcache.size': '2G' } })).toMatchObject({
+    expect(galera.options({}, new Map())).toEqual({ tls: false, provider: {} })
+    expect(galera.options({ provider: { 'gcache.size': '2G' } }, new Map())).toMatchObject({
       provider: { 'gcache.size': '2G' },
     })
-    expect(() => galera.options({ tsl: true })).toThrow('no option "tsl"')
-    expect(() => galera.options({ provider: { 'gcache.size': '1;pc.bootstrap=true' } })).toThrow()
+    expect(() => galera.options({ tsl: true }, new Map())).toThrow('no option "tsl"')
+    expect(() =>
+      galera.options({ provider: { 'gcache.size': '1;pc.bootstrap=true' } }, new Map()),
+    ).toThrow()
   })
 })
 

@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest'
+import type { LedgerMember, MemberReport } from '../catalog/index.ts'
+import { sampleLedger, sampleMember } from '../catalog/samples.ts'
+import type { Topology } from '../recipes/index.ts'
+import { decide } from './decide.ts'
+import type { Facts, View } from './facts.ts'
+import { foundersOf } from './founders.ts'
+import { permit } from './permit.ts'
+
+const VOTERS: Topology = {
+  minimum: 1,
+  usual: 3,
+  forms: 'all',
+  recovers: 'itself',
+  writer: false,
+  joinsOneByOne: true,
+}
+
+const id = (number: number) => `shop_db-${number}`
+const member = (number: number, over: Partial<LedgerMember> = {}): [string, LedgerMember] => [
+  id(number),
+  {
+    host: `h${number}`,
+    volume: null,
+    admitted: null,
+    discarded: null,
+    leaving: false,
+    ...over,
+  },
+]
+const atGate = (number: number, over: Partial<MemberReport> = {}): MemberReport =>
+  sampleMember(id(number), {
+    host: `h${number}`,
+    volume: `v${number}`,
+    data: 'empty',
+    process: 'gate',
+    epoch: 0,
+    recovered: true,
+    ...over,
+  })
+const running = (number: number): MemberReport =>
+  atGate(number, {
+    data: 'good',
+    process: 'running',
+    status: { role: 'ready', size: 3, component: 'c', leads: false },
+    ready: true,
+    position: { history: 'c', sequence: '9' },
+  })
+
+/** Three hosts or more, each with the service of its member. */
+const facts = (over: Partial<Facts> & Pick<Facts, 'ledger'>, reports: MemberReport[]): Facts => ({
+  now: 1_000_000,
+  topology: VOTERS,
+  verbs: new Set(['remove']),
+  wanted: Object.keys(over.ledger.members).length,
+  founders: 3,
+  sightings: reports.map((report) => ({ report, sight: 'heard' })),
+  hosts: Object.values(over.ledger.members).map(({ host }) => ({
+    id: host,
+    name: host,
+    eligible: true,
+    unheardFor: reports.some((report) => report.host === host) ? 0 : 1e9,
+    awayFor: 0,
+  })),
+  services: Object.keys(over.ledger.members).map((each) => ({
+    member: each,
+    running: true,
+    current: true,
+    updating: false,
+  })),
+  quietFor: 0,
+  ...over,
+})
+
+describe('how many form a cluster', () => {
+  const recipe = {
+    topology: VOTERS,
+    founders: ({ n }: Record<string, unknown>) => Number(n) || null,
+  }
+
+  it('is as many as the recipe says, as usual, or as are wanted', () => {
+    expect(foundersOf(recipe, {}, 5)).toBe(3)
+    expect(foundersOf(recipe, { n: 5 }, 5)).toBe(5)
+    expect(foundersOf(recipe, { n: 5 }, 3)).toBe(3)
+    expect(foundersOf(recipe, {}, 1)).toBe(1)
+    expect(foundersOf(recipe, {}, null)).toBe(1)
+    expect(foundersOf({ topology: { ...VOTERS, forms: 'one' } }, {}, 3)).toBe(1)
+  })
+
+  const five = sampleLedger({
+    members: Object.fromEntries([1, 2, 3, 4, 5].map((each) => member(each))),
+    next: 6,
+  })
+
+  it('is waited for, however long the others are not heard', () => {
+    const decision = decide(facts({ ledger: five }, [atGate(2), atGate(5)]))
+    expect(decision.kind).toBe('wait')
+    expect(decision.explain.join()).toBe(
+      '2 of the 3 members that form the cluster are there, shop_db-1, shop_db-3, shop_db-4 still to come',
+    )
+  })
+
+  it('is enough: the others join later', () => {
+    const decision = decide(
+      facts(
+        { ledger: five },
+        [5, 4, 3, 2].map((each) => atGate(each)),
+      ),
+    )
+    if (decision.kind !== 'write') throw new Error(decision.kind)
+    expect(decision.ledger.phase).toBe('forming')
+    expect(Object.keys(decision.ledger.grant?.members ?? {})).toEqual([id(2), id(3), id(4)])
+  })
+
+  it('is told to who waits for it at the gate', () => {
+    const view: View = {
+      ledger: five,
+      topology: VOTERS,
+      founders: 3,
+      own: atGate(1),
+      others: [{ report: atGate(2), sight: 'heard' }],
+    }
+    expect(permit(view)).toEqual({
+      kind: 'wait',
+      reason: 'the cluster is formed when 3 members are there, and 2 are',
+    })
+  })
+})
+
+describe('members that vote', () => {
+  const joined = (number: number, over: Partial<LedgerMember> = {}) =>
+    member(number, { volume: `v${number}`, ...over })
+
+  it('are taken out before others are taken in', () => {
+    const ledger = sampleLedger({
+      phase: 'formed',
+      members: Object.fromEntries([joined(1), joined(2), joined(3, { leaving: true }), member(4)]),
+      view: [id(1), id(2)],
+      highWater: { history: 'c', sequence: '9', at: 1_000_000 },
+      next: 5,
+    })
+    const given = facts({ ledger, wanted: 3 }, [running(1), running(2), atGate(4)])
+    // The host of the third is away: nothing can be known of it, so it is not forgotten yet.
+    expect(decide(given)).toMatchObject({ kind: 'act', actions: [{ do: 'stop', member: id(3) }] })
+    const stopped = {
+      ...given,
+      services: given.services.map((each) => ({ ...each, running: each.member !== id(3) })),
+    }
+    expect(decide(stopped)).toMatchObject({ kind: 'wait' })
+    const gone = { ...stopped, hosts: stopped.hosts.filter(({ id: host }) => host !== 'h3') }
+    expect(decide(gone)).toMatchObject({
+      kind: 'write',
+      before: [{ do: 'verb', verb: 'remove', inside: id(1), member: id(3) }],
+      explain: ['shop_db-3 has left'],
+    })
+  })
+
+  it('come back with an empty folder even while another leaves', () => {
+    const ledger = sampleLedger({
+      phase: 'formed',
+      members: Object.fromEntries([
+        joined(1),
+        joined(2, { volume: 'lost' }),
+        joined(3),
+        joined(4, { leaving: true }),
+        joined(5),
+      ]),
+      view: [id(1), id(3), id(5)],
+      highWater: { history: 'c', sequence: '9', at: 1_000_000 },
+      next: 6,
+    })
+    const services = [1, 2, 3, 4, 5].map((each) => ({
+      member: id(each),
+      running: each !== 4,
+      current: true,
+      updating: false,
+    }))
+    const given = facts({ ledger, wanted: 4, services }, [
+      running(1),
+      atGate(2),
+      running(3),
+      running(5),
+    ])
+    expect(decide(given)).toMatchObject({ kind: 'write', explain: ['shop_db-2 is let in'] })
+  })
+})
