@@ -1,22 +1,11 @@
 /** A lab with a Galera cluster on it, driven as a user does; used by the test and by the bench. */
-import { fileURLToPath } from 'node:url'
 import { until } from '../src/base/index.ts'
-import { type ExecResult, ensureImages, formCluster, type Lab, labUp } from '../src/lab/index.ts'
+import { bringUp, MemberLab, ROOT } from './member-lab.ts'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
+export type { MemberLine } from './member-lab.ts'
+
 const IMAGE = 'registry:5000/mariadb:10.11'
 const PASSWORD = 'not-a-secret'
-
-/** A line of `muster ps db`. */
-export interface MemberLine {
-  member: string
-  host: string
-  role: string
-  state: string
-  position: { history: string; sequence: string } | null
-  current: boolean
-  note: string
-}
 
 /** What a client saw that wrote all the time. */
 export interface Writes {
@@ -68,13 +57,8 @@ done >>/tmp/writes
 touch /tmp/ended
 `
 
-export class GaleraLab implements AsyncDisposable {
-  readonly lab: Lab
+export class GaleraLab extends MemberLab {
   #rows = 0
-
-  private constructor(lab: Lab) {
-    this.lab = lab
-  }
 
   /** Hosts, images and a cluster of managers; nothing is deployed yet. */
   static async up(
@@ -82,41 +66,9 @@ export class GaleraLab implements AsyncDisposable {
     hosts: number,
     onProgress?: (line: string) => void,
   ): Promise<GaleraLab> {
-    const lab = await labUp({ name, hosts, ...(onProgress && { onProgress }) })
-    await ensureImages(
-      lab,
-      [
-        { name: 'muster/edge:1', context: `${ROOT}images/edge` },
-        { name: 'mariadb:10.11', context: `${ROOT}images/mariadb` },
-      ],
-      onProgress,
-    )
-    await formCluster(lab, {
-      edgeImage: 'registry:5000/muster/edge:1',
-      ...(onProgress && { onProgress }),
-    })
-    // The measurements are of what Muster does, not of pulling images.
-    await Promise.all(lab.hosts.map((host) => lab.exec(host, ['docker', 'pull', '-q', IMAGE])))
-    return new GaleraLab(lab)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.lab.down()
-  }
-
-  muster(args: string[], options: { input?: string; host?: string } = {}): Promise<ExecResult> {
-    const { input, host = this.lab.hosts[0] ?? '' } = options
-    return this.lab.exec(host, ['muster', ...args], {
-      timeoutMs: 290_000,
-      ...(input === undefined ? {} : { input }),
-    })
-  }
-
-  /** The same, and an error when it fails. */
-  async must(args: string[], options: { input?: string; host?: string } = {}): Promise<string> {
-    const { exitCode, stdout, stderr } = await this.muster(args, options)
-    if (exitCode === 0) return stdout
-    throw new Error(`muster ${args.join(' ')}: ${stdout}\n${stderr}`)
+    const images = [{ name: 'mariadb:10.11', context: `${ROOT}images/mariadb` }]
+    const lab = await bringUp({ name, hosts, images, onProgress })
+    return new GaleraLab({ lab, stack: 'shop', service: 'db' })
   }
 
   up(members: number, environment?: Record<string, string>): Promise<string> {
@@ -128,57 +80,6 @@ export class GaleraLab implements AsyncDisposable {
     return compose(members, environment)
   }
 
-  async members(host?: string): Promise<MemberLine[]> {
-    const text = await this.must(
-      ['ps', 'db', '--format', 'json'],
-      host === undefined ? {} : { host },
-    )
-    return JSON.parse(text) as MemberLine[]
-  }
-
-  /** Until so many members serve, one of them as the writer. */
-  async ready(count: number, timeoutMs = 120_000): Promise<MemberLine[]> {
-    let seen: MemberLine[] = []
-    const host = this.lab.hosts[0]
-    await until(
-      `${count} members to be ready`,
-      async () => {
-        const answer = await this.muster(
-          ['ps', 'db', '--format', 'json'],
-          host === undefined ? {} : { host },
-        )
-        if (answer.exitCode !== 0) return false
-        seen = JSON.parse(answer.stdout) as MemberLine[]
-        return (
-          seen.length === count &&
-          seen.every((each) => each.state === 'serving') &&
-          seen.some((each) => each.role === 'writer')
-        )
-      },
-      { timeoutMs, intervalMs: 100 },
-    ).catch((error: unknown) => {
-      throw new Error(`${String(error)}: ${JSON.stringify(seen, null, 1)}`)
-    })
-    return seen
-  }
-
-  /** A container of a service, on the host that has it. */
-  async container(service: string): Promise<{ host: string; id: string }> {
-    for (const host of this.lab.hosts) {
-      const { stdout } = await this.lab.exec(host, [
-        'docker',
-        'ps',
-        '-q',
-        '--no-trunc',
-        '--filter',
-        `label=com.docker.swarm.service.name=shop_${service}`,
-      ])
-      const [id] = stdout.split('\n').filter((line) => line !== '')
-      if (id !== undefined) return { host, id }
-    }
-    throw new Error(`no container of ${service}`)
-  }
-
   /** A statement as root inside one member. */
   async sql(member: string, statement: string): Promise<string> {
     const { host, id } = await this.container(member)
@@ -188,55 +89,6 @@ export class GaleraLab implements AsyncDisposable {
     const { exitCode, stdout, stderr } = await this.lab.exec(host, run)
     if (exitCode !== 0) throw new Error(`${member}: ${stderr}`)
     return stdout.trim()
-  }
-
-  async kill(...members: string[]): Promise<void> {
-    const containers = await Promise.all(members.map((each) => this.container(each)))
-    for (const [i, member] of members.entries()) this.#known.set(member, containers[i]?.id ?? '')
-    await Promise.all(
-      containers.map(({ host, id }) => this.lab.exec(host, ['docker', 'kill', '-s', 'KILL', id])),
-    )
-  }
-
-  readonly #known = new Map<string, string>()
-
-  /** Until a member has another container than when `kill` or `loseVolume` ended it. */
-  async changed(member: string): Promise<void> {
-    const before = this.#known.get(member)
-    await until(
-      `${member} to get another container`,
-      async () => {
-        try {
-          return (await this.container(member)).id !== before
-        } catch {
-          return false
-        }
-      },
-      { timeoutMs: 60_000 },
-    )
-  }
-
-  /** Until Muster says that it cannot decide. */
-  async held(): Promise<void> {
-    await until(
-      'db to be held',
-      async () => (await this.muster(['why', 'db'])).stdout.includes('is held'),
-      { timeoutMs: 90_000, intervalMs: 200 },
-    )
-  }
-
-  /** Pulls the power of all hosts at once, and gives it back. */
-  async powerCycle(): Promise<void> {
-    await Promise.all(this.lab.hosts.map((host) => this.lab.kill(host)))
-    await Promise.all(this.lab.hosts.map((host) => this.lab.start(host)))
-  }
-
-  /** The disk with the data of one member breaks, and takes its process with it. */
-  async loseVolume({ member, host }: Pick<MemberLine, 'member' | 'host'>): Promise<void> {
-    const { id } = await this.container(member)
-    this.#known.set(member, id)
-    const folder = `/var/lib/muster/volumes/shop_${member}`
-    await this.lab.exec(host, ['sh', '-c', `rm -rf ${folder}/*; docker kill -s KILL ${id}`])
   }
 
   /** One row through the service's name. */

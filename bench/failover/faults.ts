@@ -1,6 +1,7 @@
 /** The faults, and how the lab returns to health after each. */
 import { type Engine } from '../../src/engine/index.ts'
 import type { Lab } from '../../src/lab/index.ts'
+import { killAgent, killEngine } from '../../test/host-faults.ts'
 import { on } from '../support.ts'
 
 /** One side of the comparison while a fault happens. */
@@ -35,19 +36,7 @@ export interface Fault {
 
 const nothing = async () => undefined
 
-/** The process of `muster agent` on a host, as that host numbers it. */
-const agentPid = async (scene: Scene): Promise<string> =>
-  (
-    await on(scene.lab, scene.victim, [
-      'sh',
-      '-c',
-      "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q 'muster.mjs agen[t]' && echo ${p#/proc/}; done | head -1",
-    ])
-  ).trim()
-
-const killAgent = async (scene: Scene) => {
-  await on(scene.lab, scene.victim, ['kill', '-9', await agentPid(scene)])
-}
+const agentDies = ({ lab, victim }: Scene) => killAgent(lab, victim)
 
 export const FAULTS: Fault[] = [
   {
@@ -123,7 +112,7 @@ export const FAULTS: Fault[] = [
     victim: 'follower',
     watchMs: 10_000,
     musterOnly: true,
-    strike: killAgent,
+    strike: agentDies,
     mend: nothing,
   },
   {
@@ -131,16 +120,14 @@ export const FAULTS: Fault[] = [
     victim: 'leader',
     watchMs: 10_000,
     musterOnly: true,
-    strike: killAgent,
+    strike: agentDies,
     mend: nothing,
   },
   {
     name: 'dockerd killed',
     victim: 'follower',
     watchMs: 25_000,
-    strike: async ({ lab, victim }) => {
-      await on(lab, victim, ['sh', '-c', 'kill -9 $(cat /run/docker.pid)'])
-    },
+    strike: ({ lab, victim }) => killEngine(lab, victim),
     mend: nothing,
   },
 ]

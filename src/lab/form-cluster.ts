@@ -3,11 +3,12 @@ import type { Lab } from './index.ts'
 
 /**
  * Makes one cluster of a lab's hosts, as a person would: `muster init` on the first, `muster join`
- * on the others, all as managers. Hosts that belong to it already are left alone.
+ * on the others. The first `managers` of them (all, unless told otherwise) are managers. Hosts that
+ * belong to it already are left alone.
  */
 export const formCluster = async (
   lab: Lab,
-  options: { edgeImage: string; onProgress?: (line: string) => void },
+  options: { edgeImage: string; managers?: number; onProgress?: (line: string) => void },
 ): Promise<void> => {
   const [first, ...others] = lab.hosts
   if (first === undefined) return
@@ -30,11 +31,13 @@ export const formCluster = async (
   )
   const tokens = JSON.parse(await run(first, 'token', '--format', 'json')) as {
     manager: string
+    worker: string
     address: string
   }
   // One at a time: each new manager changes the quorum.
-  for (const host of others) {
+  for (const [i, host] of others.entries()) {
     options.onProgress?.(`muster join on ${host}`)
-    await run(host, 'join', tokens.address, '--token', tokens.manager)
+    const token = i + 1 < (options.managers ?? lab.hosts.length) ? tokens.manager : tokens.worker
+    await run(host, 'join', tokens.address, '--token', token)
   }
 }

@@ -1,0 +1,44 @@
+import * as fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { planOf, stepText } from './plan.ts'
+
+it('gives the same faults for the same seed, however many are asked for', () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.nat(90), fc.nat(90), (seed, a, b) => {
+      const [short, long] = [Math.min(a, b), Math.max(a, b)]
+      expect(planOf(seed, short)).toEqual(planOf(seed, long).slice(0, short))
+      expect(planOf(seed, long)).toHaveLength(long)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+it('gives other faults for another seed', () => {
+  expect(planOf(1, 20).map(stepText)).not.toEqual(planOf(2, 20).map(stepText))
+})
+
+it('has every kind in 60 faults, and two at once now and then', () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const steps = planOf(seed, 60)
+      const kinds = new Set(steps.map(({ fault }) => fault.kind))
+      expect(kinds.size).toBe(13)
+      expect(steps.filter(({ second }) => second !== null).length).toBeGreaterThan(7)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+it('never takes data while anything else happens to a member', () => {
+  const harmless = new Set(['agent killed'])
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      for (const { fault, second } of planOf(seed, 60)) {
+        if (second === null) continue
+        expect(second.fault.kind).not.toBe('volume lost')
+        if (fault.kind === 'volume lost') expect(harmless).toContain(second.fault.kind)
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
