@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/index.ts'
 import { headOf } from '../catalog/index.ts'
 import type { Service } from '../engine/index.ts'
-import { decide, gather, hasPrimary } from '../members/index.ts'
+import { decide, gather, hasPrimary, hasReadyWriter } from '../members/index.ts'
 import { RECIPES } from '../recipes/index.ts'
 import { memberServices } from '../stack/index.ts'
 import type { ClusterView } from './stack-read.ts'
@@ -38,6 +38,7 @@ export const explainCluster = (
     unheardFor: (host) => (catalog.hosts.get(host)?.state === 'alive' ? 0 : Infinity),
     awayFor: () => 0,
     quietFor: hasPrimary(reading) ? 0 : Infinity,
+    writerIdleFor: hasReadyWriter(reading) ? 0 : Infinity,
   })
   return decide(facts).explain
 }

@@ -4,7 +4,7 @@ import type { Service } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { perform } from './actions.ts'
 import type { Action, Decision } from './facts.ts'
-import { gather, hasPrimary, type Reading } from './gather.ts'
+import { gather, hasPrimary, hasReadyWriter, type Reading } from './gather.ts'
 import type { HostMemory } from './host-memory.ts'
 import type { LeaderOptions } from './leader-options.ts'
 import { readStoredLedgers, type StoredLedger, writeLedger } from './ledger-store.ts'
@@ -37,6 +37,7 @@ export class ClusterLeader {
   #swarm: SwarmReading | null = null
   #changes = 0
   #primaryAt: number
+  #writerAt: number
   #explained = ''
 
   // oxlint-disable-next-line max-params -- what it is about, and what all of them share
@@ -45,6 +46,7 @@ export class ClusterLeader {
     this.#options = options
     this.#hosts = hosts
     this.#primaryAt = options.clock.now()
+    this.#writerAt = options.clock.now()
     this.#loop = new Loop({
       clock: options.clock,
       run: () => this.#pass(),
@@ -83,11 +85,13 @@ export class ClusterLeader {
         unheardFor: (host) => this.#hosts.unheardFor(host),
         awayFor: (host) => this.#hosts.awayFor(host),
         quietFor: clock.now() - this.#primaryAt,
+        writerIdleFor: clock.now() - this.#writerAt,
       })
       const decision = decide(facts)
       this.#explain(decision)
       if (decision.kind === 'wait') {
-        const calm = reading.ledger.phase === 'formed' && facts.wanted !== null
+        const calm =
+          reading.ledger.phase === 'formed' && facts.wanted !== null && hasReadyWriter(reading)
         this.#loop.wakeIn(calm ? IDLE_MS : BUSY_MS)
         return
       }
@@ -143,6 +147,7 @@ export class ClusterLeader {
       catalog,
     }
     if (hasPrimary(reading)) this.#primaryAt = clock.now()
+    if (hasReadyWriter(reading)) this.#writerAt = clock.now()
     return { reading, stored }
   }
 

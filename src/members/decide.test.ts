@@ -69,6 +69,7 @@ const facts = (over: Partial<Facts> & Pick<Facts, 'ledger'>, reports: MemberRepo
     updating: false,
   })),
   quietFor: 0,
+  writerIdleFor: 0,
   ...over,
 })
 
@@ -182,5 +183,67 @@ describe('members that vote', () => {
       running(5),
     ])
     expect(decide(given)).toMatchObject({ kind: 'write', explain: ['shop_db-2 is let in'] })
+  })
+})
+
+describe('members of which one takes the writes', () => {
+  const ONE_WRITER: Topology = { ...VOTERS, forms: 'one', recovers: 'elect', writer: true }
+  const joined = (number: number) => member(number, { volume: `v${number}` })
+  const ledger = sampleLedger({
+    phase: 'formed',
+    members: Object.fromEntries([joined(1), joined(2), joined(3)]),
+    view: [id(1), id(2), id(3)],
+    highWater: { history: 'c', sequence: '9', at: 1_000_000 },
+    writer: id(1),
+    next: 4,
+  })
+  const busy = (number: number): MemberReport => ({ ...running(number), ready: false })
+  /** What is decided once the ledger knows who is in the cluster. */
+  const given = (reports: MemberReport[], over: Partial<Facts> = {}) => {
+    const all = facts({ ledger, topology: ONE_WRITER, ...over }, reports)
+    const first = decide(all)
+    return first.kind === 'write' && first.ledger.writer === ledger.writer
+      ? decide({ ...all, ledger: first.ledger })
+      : first
+  }
+
+  it('keep their writer while it is not ready for a moment, and no longer', () => {
+    const reports = [busy(1), running(2), running(3)]
+    expect(given(reports, { writerIdleFor: 2000 })).toMatchObject({ kind: 'wait' })
+    expect(given(reports, { writerIdleFor: 3000 })).toMatchObject({
+      kind: 'write',
+      ledger: { writer: id(2) },
+    })
+  })
+
+  it('get another writer at once when it has ended, is outside or is not heard', () => {
+    const outside: MemberReport = {
+      ...busy(1),
+      status: { role: 'outside', size: 0, component: null, leads: null },
+    }
+    for (const reports of [
+      [atGate(1), running(2), running(3)],
+      [outside, running(2), running(3)],
+      [running(2), running(3)],
+    ]) {
+      expect(given(reports)).toMatchObject({ kind: 'write', ledger: { writer: id(2) } })
+    }
+  })
+
+  it('are not taken for broken by an update when they are not ready for a moment', () => {
+    const services = [1, 2, 3].map((each) => ({
+      member: id(each),
+      running: true,
+      current: false,
+      updating: false,
+    }))
+    expect(given([running(1), busy(2), busy(3)], { services })).toMatchObject({
+      kind: 'wait',
+      explain: ['the update goes on when shop_db-2, shop_db-3 is ready'],
+    })
+    expect(given([running(1), running(2), atGate(3)], { services })).toMatchObject({
+      kind: 'act',
+      actions: [{ do: 'update', member: id(3) }],
+    })
   })
 })

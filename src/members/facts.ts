@@ -57,6 +57,8 @@ export interface Facts {
   services: readonly MemberService[]
   /** Milliseconds since a member was last heard to be in the primary component, or since this leader began. */
   quietFor: number
+  /** Milliseconds since the writer of the ledger was last ready, or since this leader began. */
+  writerIdleFor: number
 }
 
 export type Action =

@@ -37,6 +37,7 @@ export interface Remembered {
   /** Milliseconds for which Swarm has called a host down or drained. */
   awayFor: (host: HostId) => number
   quietFor: number
+  writerIdleFor: number
 }
 
 export const gather = (reading: Reading, remembered: Remembered): Facts => {
@@ -61,6 +62,7 @@ export const gather = (reading: Reading, remembered: Remembered): Facts => {
       }),
     ),
     quietFor: remembered.quietFor,
+    writerIdleFor: remembered.writerIdleFor,
   }
 }
 
@@ -126,6 +128,12 @@ const serviceOf = (
       : live.length > 0,
   }
 }
+
+/** Whether the ledger's writer takes traffic. */
+export const hasReadyWriter = ({ ledger, catalog }: Pick<Reading, 'ledger' | 'catalog'>): boolean =>
+  sightingsOf(catalog, ledger.cluster).some(
+    ({ report, sight }) => sight === 'heard' && report.id === ledger.writer && report.ready,
+  )
 
 /** A member is heard to be in the primary component. */
 export const hasPrimary = ({ ledger, catalog }: Pick<Reading, 'ledger' | 'catalog'>): boolean =>

@@ -126,6 +126,7 @@ const containerParts = (own: Container, parts: ContainerParts): Container => {
     ...(parts.user === null || own.User ? {} : { User: parts.user }),
     StopGracePeriod: Math.max(own.StopGracePeriod ?? 0, parts.stopGraceMs * 1e6),
     ...(parts.stopSignal === null || own.StopSignal ? {} : { StopSignal: parts.stopSignal }),
+    ...(parts.sysctls === undefined ? {} : { Sysctls: { ...parts.sysctls, ...own.Sysctls } }),
   }
 }
 

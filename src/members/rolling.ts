@@ -1,7 +1,7 @@
 /** Bringing members up to date, one by one, whoever takes the writes last. */
 import { act, waitFor } from './decisions.ts'
 import type { Decision, Facts } from './facts.ts'
-import { type Seen, byNumber, isHeardNow, listText, readyOnes } from './sight.ts'
+import { type Seen, byNumber, inPrimary, isHeardNow, listText, readyOnes } from './sight.ts'
 import { bestWriter, moveWriter } from './writer.ts'
 
 /** Null when all members are as their file says. */
@@ -25,6 +25,8 @@ export const rollingUpdate = (facts: Facts, seen: readonly Seen[]): Decision | n
     (each) =>
       notReady.some(({ id }) => id === each.id) &&
       isHeardNow(each) &&
+      // A member of the cluster that is not ready for a moment is not broken.
+      !inPrimary(each.report) &&
       each.report.status?.role !== 'joining',
   )
   if (broken)

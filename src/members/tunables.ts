@@ -9,6 +9,11 @@ export const MEMBER_TUNABLES = {
   outside: 10_000,
   /** How long a host may be without its agent (it restarts) before its member's last word is doubted. */
   agentless: 20_000,
+  /**
+   * How long a writer that runs as part of the cluster may be not ready before another takes the
+   * writes: a change of the members' view takes 2 to 3 s, and then nobody is ready.
+   */
+  writerIdle: 3000,
   /** How long a host may be away before its member gets a successor elsewhere. */
   replace: 600_000,
   /** The high-water mark moves no oftener: each time is a write to Raft. */

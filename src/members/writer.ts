@@ -3,7 +3,8 @@ import type { Ledger } from '../catalog/index.ts'
 import { waitFor, write } from './decisions.ts'
 import type { Action, Decision, Facts } from './facts.ts'
 import { comparePositions } from './position.ts'
-import { type Heard, type Seen, byNumber, readyOnes } from './sight.ts'
+import { type Heard, type Seen, byNumber, inPrimary, isHeardNow, readyOnes } from './sight.ts'
+import { MEMBER_TUNABLES } from './tunables.ts'
 
 /** The best of those who are ready: the most advanced, by number among equals. */
 export const bestWriter = ({ ledger }: Facts, ready: readonly Heard[]): Heard | undefined =>
@@ -31,6 +32,16 @@ export const moveWriter = (
   return write(next, `${to.id} takes the writes: ${why}`, { before, after })
 }
 
+/**
+ * It runs as part of the cluster, and has been ready a moment ago: a view that changes, a state that
+ * it gives. Then the others are no better off, or it is over sooner than all clients have moved.
+ */
+const isBusy = ({ writerIdleFor }: Facts, writer: Seen): boolean =>
+  isHeardNow(writer) &&
+  inPrimary(writer.report) &&
+  !writer.member.leaving &&
+  writerIdleFor < MEMBER_TUNABLES.writerIdle
+
 /** Another one when the writer is not ready, or nothing of its host is heard. */
 export const chooseWriter = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const { ledger, topology } = facts
@@ -40,6 +51,9 @@ export const chooseWriter = (facts: Facts, seen: readonly Seen[]): Decision | nu
   if (writer && ready.some(({ id }) => id === writer.id)) return null
   // Its agent restarts; the member goes on.
   if (writer?.agentless && writer.report?.ready) return null
+  if (writer && isBusy(facts, writer)) {
+    return waitFor(`${writer.id}, which takes the writes, is not ready for a moment`)
+  }
   const best = bestWriter(facts, ready)
   if (best === undefined) return writer ? null : waitFor('no member is ready to take the writes')
   const why = writer === undefined ? 'nobody does' : `${writer.id} is not ready`

@@ -132,6 +132,8 @@ export interface ContainerParts {
   user: string | null
   stopGraceMs: number
   stopSignal: string | null
+  /** Of the container's own network; what the user sets goes before. */
+  sysctls?: Record<string, string>
 }
 
 export interface Recipe {

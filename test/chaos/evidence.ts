@@ -30,7 +30,7 @@ export const saveEvidence = async (
     await save(
       `${host}/containers.log`,
       host,
-      `docker ps -a --no-trunc; for id in $(docker ps -aq --filter name=^${cluster}-); do
+      `docker ps -a --no-trunc; for id in $(docker ps -aq); do
         docker inspect -f '=== {{.Name}} {{.State.StartedAt}} {{.State.FinishedAt}} {{.State.ExitCode}}' $id
         docker logs -t --tail 3000 $id 2>&1
       done`,

@@ -502,8 +502,10 @@ export class MemberKeeper implements AsyncDisposable {
     if (self === null) return (this.#report = null)
     const all = catalog()
     const running = this.#running
+    // Who takes the writes goes on while it gives its state: nobody has newer data.
     const others =
       all !== null &&
+      this.#cluster()?.ledger.writer !== this.id &&
       reportsOf(all, this.cluster).some(
         (each) => each.ready && each.id !== this.id && isHeard(all, each),
       )

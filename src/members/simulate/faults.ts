@@ -121,5 +121,10 @@ export const electLeader = (world: World): void => {
   if (!world.random.chance(0.3)) {
     for (const each of able) if (each.agent) each.agent.manager.leading = null
   } else if (able.some(({ agent }) => agent?.manager.leading)) count(world, 'two leaders')
-  host.agent.manager.leading = { since: world.now, primaryAt: world.now, pending: null }
+  host.agent.manager.leading = {
+    since: world.now,
+    primaryAt: world.now,
+    writerAt: world.now,
+    pending: null,
+  }
 }

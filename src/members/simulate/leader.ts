@@ -50,6 +50,7 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
       }),
     ),
     quietFor: world.now - leading.primaryAt,
+    writerIdleFor: world.now - leading.writerAt,
   }
 }
 

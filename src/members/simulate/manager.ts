@@ -54,6 +54,13 @@ export const readLedger = (world: World, host: SimHost): void => {
   ) {
     manager.leading.primaryAt = world.now
   }
+  const { writer } = manager.ledger
+  if (
+    manager.leading &&
+    sightings.some(({ report, sight }) => sight === 'heard' && report.id === writer && report.ready)
+  ) {
+    manager.leading.writerAt = world.now
+  }
 }
 
 /** A manager's catalog reaches an agent: the newest, or one that was held up. */

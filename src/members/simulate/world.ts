@@ -109,6 +109,7 @@ export interface Manager {
   leading: {
     since: number
     primaryAt: number
+    writerAt: number
     pending: { decision: Decision; version: number } | null
   } | null
 }

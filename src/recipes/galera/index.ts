@@ -3,7 +3,7 @@ import { checkOptions } from '../options.ts'
 import type { Recipe } from '../recipe.ts'
 import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
 import { ask, readAnswer, SESSION_SCRIPT, shell, statement } from './session.ts'
-import { renderSettings } from './settings.ts'
+import { GONE_CLIENTS, renderSettings } from './settings.ts'
 import { DATA, FORMING, renderStart, SEED } from './start.ts'
 
 const optionsSchema = z.strictObject({
@@ -45,6 +45,7 @@ export const galera: Recipe = {
     user: '0',
     stopGraceMs: 120_000,
     stopSignal: 'SIGTERM',
+    sysctls: GONE_CLIENTS.unanswered,
   }),
   holdsData: (names) =>
     !names.includes(FORMING) && names.some((name) => ['mysql', 'ibdata1', '.sst'].includes(name)),

@@ -10,6 +10,9 @@ export interface Balanced {
 const READ_WRITE_PORT = 4006
 const READ_PORT = 4008
 
+/** How long a client may leave what it was sent unanswered by its kernel. */
+const UNANSWERED = '13s'
+
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
 /** In a line of the configuration nothing may stand that is not what it is taken for. */
@@ -42,7 +45,7 @@ const of = (leg: Leg, servers: SeenServer[]): SeenServer[] =>
 /** `listen` section of a port: one writer, or every server and donors only when nobody else is left. */
 const section = (leg: Leg, seen: SeenService): string[] => [
   `listen ${sectionName(leg, seen)}`,
-  `  bind :${leg.listen}`,
+  `  bind :${leg.listen} tcp-ut ${UNANSWERED}`,
   `  balance ${leg.toWriter ? 'first' : 'leastconn'}`,
   ...of(leg, seen.servers).map(
     ({ name, address, backup }) =>
@@ -75,7 +78,11 @@ export const renderConfig = (view: View, balanced: Balanced): string => {
       '  timeout check 1s',
       '  retries 2',
       '  option redispatch 1',
+      // Whose host is gone says no goodbye, and its transaction would keep its locks.
       '  option clitcpka',
+      '  clitcpka-idle 5s',
+      '  clitcpka-intvl 2s',
+      '  clitcpka-cnt 3',
       '  option srvtcpka',
       '  srvtcpka-idle 1s',
       '  srvtcpka-intvl 1s',

@@ -55,6 +55,13 @@ const sections = (config: string) =>
     ]),
   )
 
+it('lets go of clients whose hosts are gone, and with them of their locks', () => {
+  const config = file(view(MEMBERS, [3306]), '3306')
+  expect(config).toContain('  bind :3306 tcp-ut 13s\n')
+  for (const line of ['option clitcpka', 'clitcpka-idle 5s', 'clitcpka-intvl 2s', 'clitcpka-cnt 3'])
+    expect(config).toContain(`  ${line}\n`)
+})
+
 describe('its variables', () => {
   it('are needed', () => {
     expect(() => haproxy.options({}, given())).toThrow('SERVICE_NAME is missing')

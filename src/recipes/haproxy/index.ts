@@ -17,8 +17,9 @@ exec haproxy -W -db -S /tmp/master.sock -f /muster/haproxy.cfg
  * such as the last writer, are ended there.
  */
 const RELOAD = `#!/bin/sh
-# Left open for writing: else the master would not wait for a worker's answer.
-master() { echo "$1" | socat -t 2 - UNIX-CONNECT:/tmp/master.sock,shut-none; }
+# Left open for writing: else the master would not wait for a worker's answer. It would stay open, too,
+# until it is asked to quit.
+master() { printf '%s\\nquit\\n' "$1" | socat -t 2 - UNIX-CONNECT:/tmp/master.sock,shut-none; }
 pids() { master 'show proc' | awk -v part="# $1" '/^#/ { on = ($0 == part); next } on && NF { print $1 }'; }
 before=$(pids workers)
 kill -USR2 1
