@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Clock, messageOf, pause } from '../base/index.ts'
 import { type HostId, TUNABLES } from '../catalog/index.ts'
 import type { Engine } from '../engine/index.ts'
-import { type LeaderLoop, releaseLoop } from '../leader/index.ts'
+import { type LeaderLoop, lostHostsLoop, releaseLoop } from '../leader/index.ts'
 import { decide, firstLedger, MembersLeader } from '../members/index.ts'
 import { RECIPES } from '../recipes/index.ts'
 import { ClusterWatch } from './cluster-watch.ts'
@@ -148,6 +148,13 @@ export class ManagerRole implements AsyncDisposable {
           return this.#changed.promise
         },
         onRelease: (service) => log.info({ service }, 'its dependencies are there: it may start'),
+        onProblem: onceInAWhile(clock, (text) => log.warn(text)),
+      }),
+      lostHostsLoop({
+        engine,
+        clock,
+        sight: (host) => this.manager.table.hosts.get(host)?.state,
+        onLost: (host) => log.warn({ host }, 'lost with the leader: its tasks are given to others'),
         onProblem: onceInAWhile(clock, (text) => log.warn(text)),
       }),
     ]

@@ -1,6 +1,6 @@
 import { LABEL } from '../base/index.ts'
 import type { Service } from '../engine/index.ts'
-import { released } from '../leader/index.ts'
+import { LOST_CONSTRAINT, released } from '../leader/index.ts'
 import type { SwarmServiceSpec } from './desired.ts'
 
 /** Plain data with sorted keys: equal specs give equal JSON. */
@@ -27,6 +27,8 @@ export const canonicalSpec = (
   const task = child(copy, 'TaskTemplate')
   const container = child(task, 'ContainerSpec')
   delete task.ForceUpdate
+  const placement = child(task, 'Placement')
+  placement.Constraints = texts(placement.Constraints).filter((each) => each !== LOST_CONSTRAINT)
   if (task.Runtime === 'container') delete task.Runtime
   if (container.HealthCheck !== undefined) {
     container.Healthcheck = container.HealthCheck
@@ -91,6 +93,8 @@ const child = (value: Loose, key: string): Loose => {
   value[key] = made
   return made
 }
+
+const texts = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
 
 const list = (value: Loose, key: string): Loose[] =>
   Array.isArray(value[key]) ? (value[key] as Loose[]) : []

@@ -2,7 +2,7 @@ import { LABEL, MusterError, type Clock } from '../base/index.ts'
 import type { Engine, SecretSpec, Service, ServiceSpec } from '../engine/index.ts'
 import { canonicalSpec } from './canonical.ts'
 import type { Current } from './current.ts'
-import { type Dependency, HOLD_CONSTRAINT } from '../leader/index.ts'
+import { type Dependency, HOLD_CONSTRAINT, LOST_CONSTRAINT } from '../leader/index.ts'
 import type { DesiredFile, SettledService, SwarmServiceSpec } from './desired.ts'
 import type { Operation, UpdateService } from './operations.ts'
 import { baseName } from './files.ts'
@@ -140,7 +140,8 @@ export const wireSpec = (
   context: Pick<ExecuteContext, 'networks' | 'files'>,
   options: { held: boolean; forceUpdate: number },
 ): ServiceSpec => {
-  const spec = options.held ? heldBack(service.spec, service.after) : service.spec
+  const movable = withLostConstraint(service.spec)
+  const spec = options.held ? heldBack(movable, service.after) : movable
   const { Healthcheck: healthcheck, ...container } = spec.TaskTemplate.ContainerSpec
   const fileId = (kind: 'config' | 'secret', name: string): string => {
     const id = context.files.get(`${kind} ${name}`)
@@ -182,6 +183,19 @@ export const wireSpec = (
     },
   }
   return wire as ServiceSpec
+}
+
+/**
+ * Members of a clustered service stay where their data are, and a global service has nowhere to go. The
+ * constraint is no part of a plan: nobody wrote it, and canonicalSpec does not see it.
+ */
+const withLostConstraint = (spec: SwarmServiceSpec): SwarmServiceSpec => {
+  const { Mode: mode, TaskTemplate: template } = spec
+  const moves = mode?.Replicated !== undefined || mode?.ReplicatedJob !== undefined
+  if (!moves || spec.Labels?.[LABEL.recipe] !== undefined) return spec
+  const constraints = [...(template.Placement?.Constraints ?? []), LOST_CONSTRAINT]
+  const placement = { ...template.Placement, Constraints: constraints }
+  return { ...spec, TaskTemplate: { ...template, Placement: placement } }
 }
 
 /** No tasks yet, and what the leader has to know to give the service its tasks. */

@@ -1,4 +1,5 @@
 import type { Node, Service, Task } from '../engine/index.ts'
+import { LOST_CONSTRAINT } from '../leader/index.ts'
 
 /** Why Swarm finds no host for a task, and what to do. */
 export interface NoHost {
@@ -34,7 +35,9 @@ export const explainNoHost = (
     if (lack !== undefined) return lack
   }
   if (/scheduling constraints/i.test(err)) {
-    const constraints = service.Spec.TaskTemplate?.Placement?.Constraints ?? []
+    const constraints = (service.Spec.TaskTemplate?.Placement?.Constraints ?? []).filter(
+      (each) => each !== LOST_CONSTRAINT,
+    )
     return {
       sentence: `${name} has no host: none that takes tasks meets ${constraints.map((each) => `"${each}"`).join(' and ')}.`,
       advice:
