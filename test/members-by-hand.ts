@@ -144,6 +144,7 @@ export class MemberByHand {
       self: this.id,
       name: this.id,
       subnet: SUBNET,
+      hostAddress: null,
       peers: this.peers(),
       donors: over.donors ?? [],
       writer: over.writer ?? null,

@@ -1,8 +1,9 @@
 /** The example of docs/recipes.md: a recipe of one's own, loaded from a file, run by hand. */
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../src/base/index.ts'
-import { type Lab, ensureImages, labUp } from '../src/lab/index.ts'
-import { loadRecipes, recipeNamed } from '../src/recipes/index.ts'
+import { type Lab, ensureImages, formCluster, labUp } from '../src/lab/index.ts'
+import { recipeFromModule } from '../src/recipes/index.ts'
 import { MembersByHand, type MemberByHand } from './members-by-hand.ts'
 
 const root = new URL('..', import.meta.url).pathname
@@ -18,13 +19,13 @@ describe('a recipe of one’s own', () => {
   const lines = (member: MemberByHand) => member.run(['cat', '/data/lines'])
 
   beforeAll(async () => {
-    expect(await loadRecipes(`${root}examples/recipe`)).toEqual([])
+    const module = await readFile(`${root}examples/recipe/journal.recipe.mjs`, 'utf8')
     lab = await labUp({ name: 'own-recipe', hosts: 1, agent: false })
     await ensureImages(lab, [{ name: IMAGE, context: `${root}examples/recipe/image` }])
     cluster = new MembersByHand({
       lab,
       host: 'host-1',
-      recipe: recipeNamed('journal'),
+      recipe: await recipeFromModule(module),
       image: `registry:5000/${IMAGE}`,
     })
     await cluster.prepare()
@@ -34,13 +35,6 @@ describe('a recipe of one’s own', () => {
   afterAll(async () => {
     await cluster?.[Symbol.asyncDispose]()
     await lab?.down()
-  })
-
-  it('is loaded once, and only if it is one', async () => {
-    expect(await loadRecipes(`${root}examples/recipe`)).toEqual([
-      expect.stringContaining('there is a recipe journal already'),
-    ])
-    expect(await loadRecipes('/nowhere')).toEqual([])
   })
 
   it('forms, and is joined', async () => {
@@ -87,5 +81,59 @@ describe('a recipe of one’s own', () => {
       await one(number).ready()
       expect(await lines(one(number))).toBe('one\ntwo\nthree')
     }
+  })
+})
+
+describe('a recipe beside the Compose file', () => {
+  let lab: Lab
+  const must = async (...args: string[]): Promise<string> => {
+    const { exitCode, stdout, stderr } = await lab.exec('host-1', ['muster', ...args], {
+      timeoutMs: 120_000,
+    })
+    if (exitCode !== 0) throw new Error(`muster ${args.join(' ')}: ${stdout}${stderr}`)
+    return stdout
+  }
+  const serving = () =>
+    until(
+      'three members to serve',
+      async () => {
+        const members = JSON.parse(await must('ps', 'journal', '--format', 'json')) as {
+          member: string
+          host: string
+          state: string
+          role: string
+        }[]
+        const all = members.length === 3 && members.every(({ state }) => state === 'serving')
+        return all && members.some(({ role }) => role === 'writer') && members
+      },
+      { timeoutMs: 60_000 },
+    )
+  const say = (...words: string[]) =>
+    must('exec', 'journal', '--', 'journal', 'ask', 'journal', ...words)
+
+  beforeAll(async () => {
+    lab = await labUp({ name: 'own-file', hosts: 3 })
+    await ensureImages(lab, [
+      { name: 'muster/edge:1', context: `${root}images/edge` },
+      { name: IMAGE, context: `${root}examples/recipe/image` },
+    ])
+    await formCluster(lab, { edgeImage: 'registry:5000/muster/edge:1' })
+  }, 600_000)
+  afterAll(async () => {
+    await lab?.down()
+  })
+
+  it('makes a cluster of the service, on hosts that never saw the file', async () => {
+    await must('up', '-f', `${root}examples/recipe/compose.yaml`, '--yes')
+    const members = await serving()
+    expect(new Set(members.map(({ host }) => host)).size).toBe(3)
+    expect((await say('append', 'one')).trim()).toBe('1')
+  })
+
+  it('stops it in order and brings it back', async () => {
+    await must('down', 'journal', '--yes')
+    await must('up', '-f', `${root}examples/recipe/compose.yaml`, '--yes')
+    await serving()
+    expect(await say('status')).toContain(' 1 leads')
   })
 })

@@ -228,6 +228,7 @@ describe('services whose files come from the catalog', () => {
         backup: false,
       }))
       const view: View = {
+        self: null,
         service: 'lb',
         find: (name) => ({ name, servers: seen, keeps: seen, writerPorts: [7000] }),
       }

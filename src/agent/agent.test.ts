@@ -41,6 +41,7 @@ const startAgent = async (host: string): Promise<Agent> => {
     vip: null,
     volumes: null,
     recipes: [],
+    recipesFolder: null,
     socket: join(folder, `${host}.sock`),
     port: PORT,
     listen: `127.0.0.${at}`,

@@ -5,7 +5,7 @@ import { EDGE_NETNS_COMMANDS, EDGE_NETNS_SCRIPT, type Edge } from '../edge/index
 import type { Engine } from '../engine/index.ts'
 import { permit, standing } from '../members/index.ts'
 import { Keeper } from '../members/keeper/index.ts'
-import type { Recipe } from '../recipes/index.ts'
+import { type Recipe, Shelf } from '../recipes/index.ts'
 import { type VipProgrammer, hostNamespaces } from '../vip/index.ts'
 import { Api } from './api.ts'
 import { readCertificates } from './certificates.ts'
@@ -15,6 +15,7 @@ import type { Log } from './log.ts'
 import { Member } from './member.ts'
 import { type Membership, standingOf } from './membership.ts'
 import { type Metrics, createMetrics, serveMetrics } from './metrics.ts'
+import { onceInAWhile } from './once-in-a-while.ts'
 import { RenderedServices } from './rendered-services.ts'
 import { readings, statusOf } from './readings.ts'
 
@@ -28,6 +29,8 @@ export interface AgentOptions {
   volumes: HostVolumes | null
   /** Clustered software that members can be made of. */
   recipes: readonly Recipe[]
+  /** Where recipes that came with Compose files are kept; null: nowhere. */
+  recipesFolder: string | null
   /** Path of the unix socket of the API. */
   socket: string
   /** Port that agents listen on, everywhere. */
@@ -52,6 +55,7 @@ export class Agent implements AsyncDisposable {
   readonly #subscribers = new Set<(catalog: Catalog) => void>()
   readonly #api: Api
   readonly #keeper: Keeper | undefined
+  readonly #shelf: Shelf
   readonly #rendered: RenderedServices | undefined
   #metricsServer: Server | undefined
   #member: Member | undefined
@@ -62,14 +66,20 @@ export class Agent implements AsyncDisposable {
     this.#options = options
     this.#startedAt = options.clock.now()
     this.metrics = createMetrics(() => readings(this.#member))
-    const { engine, volumes, recipes, clock, log } = options
+    const { engine, volumes, recipes, recipesFolder, clock, log } = options
+    this.#shelf = new Shelf({
+      recipes,
+      folder: recipesFolder,
+      onLoaded: () => this.#keeper?.refresh(),
+      onProblem: onceInAWhile(clock, (reason) => log.warn({ reason }, 'recipe')),
+    })
     this.#keeper =
       volumes === null
         ? undefined
         : new Keeper({
             engine,
             store: volumes.store,
-            recipe: (name) => recipes.find((recipe) => recipe.name === name),
+            recipe: (asked) => this.#shelf.find(asked),
             permit,
             stand: standing,
             clock,
@@ -132,6 +142,7 @@ export class Agent implements AsyncDisposable {
   /** Resolves once the API answers; the work goes on until the agent is disposed of. */
   async start(): Promise<void> {
     const { volumes, log } = this.#options
+    await this.#shelf.start()
     await volumes?.start({
       gate: async (volume, mountId, signal) => {
         await this.#keeper?.gate(volume, mountId, signal)
@@ -246,6 +257,7 @@ export class Agent implements AsyncDisposable {
       clock,
       log,
       metrics: this.metrics,
+      recipe: (asked) => this.#shelf.fetch(asked),
       signal: this.#life.signal,
       takenPorts: async () => (await edge?.takenPorts()) ?? [],
       isReturning: (container) => vip?.isReturning(container) ?? true,
@@ -261,6 +273,7 @@ export class Agent implements AsyncDisposable {
       onApply: (catalog, containers) => {
         edge?.apply(catalog, membership.host)
         vip?.apply(catalog, containers)
+        this.#shelf.apply(catalog.clusters.values())
         keeper?.apply(catalog)
         this.#rendered?.apply(catalog)
         for (const tell of this.#subscribers) tell(catalog)

@@ -3,10 +3,10 @@ import { type Clock, messageOf, pause } from '../base/index.ts'
 import { type HostId, TUNABLES } from '../catalog/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { type LeaderLoop, lostHostsLoop, releaseLoop } from '../leader/index.ts'
-import { decide, firstLedger, MembersLeader } from '../members/index.ts'
-import { RECIPES } from '../recipes/index.ts'
+import { decide, firstLedger, type LeaderOptions, MembersLeader } from '../members/index.ts'
 import { ClusterWatch } from './cluster-watch.ts'
 import type { Log } from './log.ts'
+import { onceInAWhile } from './once-in-a-while.ts'
 import { Manager, type ManagerEvents } from './manager.ts'
 import { probe } from './probe.ts'
 import type { CommandResult, CommandTarget } from './run-command.ts'
@@ -29,20 +29,8 @@ export interface ManagerRoleOptions {
     target: CommandTarget,
     what: { command: string[]; timeoutMs: number },
   ) => Promise<CommandResult>
-}
-
-const SAME_PROBLEM_MS = 60_000
-
-/** A trouble that lasts is said once a minute, not at every attempt. */
-const onceInAWhile = (clock: Clock, say: (text: string) => void): ((text: string) => void) => {
-  let last = ''
-  let saidAt = -Infinity
-  return (text) => {
-    if (text === last && clock.now() - saidAt < SAME_PROBLEM_MS) return
-    last = text
-    saidAt = clock.now()
-    say(text)
-  }
+  /** The recipe of a clustered service. */
+  recipe: LeaderOptions['recipe']
 }
 
 /** What an agent does while its host is a manager: keeps the catalog, and leads when it is leader. */
@@ -174,7 +162,7 @@ export class ManagerRole implements AsyncDisposable {
     return new MembersLeader({
       engine,
       catalog: () => (this.manager.serving ? this.manager.table.catalog('', 0) : undefined),
-      recipes: RECIPES,
+      recipe: this.#options.recipe,
       decide,
       firstLedger,
       random: randomBytes,

@@ -16,6 +16,7 @@ import {
   overlay,
 } from '../catalog/index.ts'
 import type { Engine } from '../engine/index.ts'
+import type { LeaderOptions } from '../members/index.ts'
 import { wantsReturnPaths } from '../vip/index.ts'
 import { CertificateWatch, type Certificates, type Identity } from './certificates.ts'
 import { Containers } from './containers.ts'
@@ -63,6 +64,8 @@ export interface MemberOptions {
   takenPorts: () => Promise<number[]>
   /** Whether a container that clients' own addresses are shown to can answer them. */
   isReturning: (container: string) => boolean
+  /** The recipe of a clustered service. */
+  recipe: LeaderOptions['recipe']
   /** Answers a question about this host. */
   answer: (question: HostQuestion) => Promise<unknown>
   /** Ends a start that waits for the engine. */
@@ -325,6 +328,7 @@ export class Member implements AsyncDisposable {
           events: managerEvents(log, metrics, (reason, from) => this.#refused(reason, from)),
           onLeader: () => metrics.leaderChanges.inc(),
           onServices: () => undefined,
+          recipe: this.#options.recipe,
           run: (target, what) =>
             runCommand((connection, request) => this.exec(connection, request), target, what),
         })

@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog/index.ts'
 import type { ContainerSummary, Engine } from '../engine/index.ts'
 import { writeFiles } from '../members/keeper/index.ts'
 import {
+  type OwnTask,
   type Reload,
   type RenderedFile,
   type RenderedRecipe,
@@ -35,6 +36,8 @@ interface Known {
   service: string
   recipe: RenderedRecipe
   options: Record<string, unknown>
+  /** Null: all containers of it here have these files. */
+  task: OwnTask | null
   /** What was written last. */
   files: string | null
 }
@@ -123,13 +126,18 @@ export class RenderedServices {
     const choice = renderedChoice(container.Labels?.[LABEL.files])
     if (!choice) return undefined
     const before = this.#known.get(volume.name)
-    const known = { ...choice, service: serviceOf(container), files: before?.files ?? null }
+    const known = {
+      ...choice,
+      service: serviceOf(container),
+      task: choice.recipe.ownFiles?.(choice.options) === true ? taskOf(container) : null,
+      files: before?.files ?? null,
+    }
     this.#known.set(volume.name, known)
     return known
   }
 
-  #render({ service, recipe, options }: Known): RenderedFile[] | null {
-    const view = this.#catalog && viewFrom(this.#catalog, service)
+  #render({ service, recipe, options, task }: Known): RenderedFile[] | null {
+    const view = this.#catalog && viewFrom(this.#catalog, service, task)
     return view && recipe.render(view, options)
   }
 
@@ -211,6 +219,16 @@ const holds = async (folder: string, files: readonly RenderedFile[]): Promise<bo
     files.map(({ path }) => readFile(join(folder, path), 'utf8').catch(() => null)),
   )
   return files.every(({ content }, i) => contents[i] === content)
+}
+
+/** From the labels that Swarm gives to a container: `shop_web.2.x7...`, or a host for the number. */
+const taskOf = ({ Labels: labels = {} }: ContainerSummary): OwnTask => {
+  const slot = /\.(\d+)\.[^.]+$/.exec(labels['com.docker.swarm.task.name'] ?? '')?.[1]
+  return {
+    id: labels['com.docker.swarm.task.id'] ?? '',
+    slot: Number(slot ?? 0),
+    host: labels['com.docker.swarm.node.id'] ?? '',
+  }
 }
 
 const serviceOf = (container: ContainerSummary): string => container.Labels?.[SERVICE_NAME] ?? ''

@@ -6,13 +6,14 @@ import {
   MEMBERS_RUN_DIR,
   METRICS_PORT,
   PLUGIN_SOCKET,
+  RECIPES_DIR,
   VOLUMES_DIR,
   messageOf,
   systemClock,
 } from '../base/index.ts'
 import { Edge, EdgeContainer, type EdgeEvent } from '../edge/index.ts'
 import { connectEngine } from '../engine/index.ts'
-import { loadRecipes, RECIPES, type Recipe } from '../recipes/index.ts'
+import { RECIPES, type Recipe } from '../recipes/index.ts'
 import { VipProgrammer } from '../vip/index.ts'
 import { Agent } from './agent.ts'
 import { HostVolumes } from './host-volumes.ts'
@@ -42,7 +43,6 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
     output,
   )
   const signal = untilTold()
-  for (const reason of await loadRecipes()) log.warn({ reason }, 'recipe left out')
   await using engine = connectEngine()
   const edge = new Edge({
     process: new EdgeContainer(engine),
@@ -70,6 +70,7 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
       socket: PLUGIN_SOCKET,
     }),
     recipes: options.recipes ?? RECIPES,
+    recipesFolder: RECIPES_DIR,
     socket: AGENT_SOCKET,
     port: AGENT_PORT,
     metrics: { port: METRICS_PORT, address: options.metricsAddress },

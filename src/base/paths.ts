@@ -8,6 +8,8 @@ export const EDGE_DIR = `${RUN_DIR}/edge`
 /** Containers whose post_start commands have ended well, a file each. */
 export const HOOKS_DIR = `${RUN_DIR}/hooks`
 export const STATE_DIR = '/var/lib/muster'
+/** Modules of recipes that came with Compose files. */
+export const RECIPES_DIR = `${STATE_DIR}/recipes`
 /** One folder for each volume of our driver. */
 export const VOLUMES_DIR = `${STATE_DIR}/volumes`
 /** Volumes of type `run`: files that are made anew at each start of a member. */

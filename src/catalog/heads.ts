@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto'
 import { LABEL } from '../base/index.ts'
 import type { ClusterName, Ledger } from './clusters.ts'
 import {
+  anyText,
   type Decode,
   CorruptMessage,
+  fallback,
   fromJson,
   integer,
   list,
@@ -30,6 +32,8 @@ export interface RecipeChoice {
   options: Record<string, unknown>
   /** Ports for clients. On any other one a member is reached itself, ready or not. */
   ports: ClientPort[]
+  /** A recipe that came with the file: the text of its module. Absent for one that comes with Muster. */
+  code?: string | undefined
 }
 
 export interface Head {
@@ -55,10 +59,14 @@ const anything: Decode<Record<string, unknown>> = (value, at) => {
   throw new CorruptMessage(`${at}: expected an object`)
 }
 
+/** More than any module that is accepted. */
+const MAX_CODE = 100_000
+
 const choice: Decode<RecipeChoice> = object({
   name: schema.name,
   options: anything,
   ports: list(object({ port: integer(1, 65_535), to: oneOf('any', 'writer') }), 100),
+  code: fallback<string | undefined>(anyText(MAX_CODE), undefined),
 })
 
 const head: Decode<Head> = object({ cluster: schema.name, choice, members: integer(0) })

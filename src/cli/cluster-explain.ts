@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/index.ts'
 import { headOf } from '../catalog/index.ts'
 import type { Service } from '../engine/index.ts'
 import { decide, gather, hasPrimary, hasReadyWriter } from '../members/index.ts'
-import { RECIPES } from '../recipes/index.ts'
+import { recipeChosen } from '../recipes/index.ts'
 import { memberServices } from '../stack/index.ts'
 import type { ClusterView } from './stack-read.ts'
 
@@ -10,17 +10,15 @@ import type { ClusterView } from './stack-read.ts'
  * What the leader would do next about a clustered service, and why: the same decision, made from what
  * this host sees. Nothing of it is done.
  */
-export const explainCluster = (
+export const explainCluster = async (
   view: ClusterView,
   service: Service,
   catalog: Catalog | undefined,
-): string[] => {
+): Promise<string[]> => {
   const ledger = view.ledgers.get(service.Spec.Name)
   const head = headOf(service.Spec)
-  const recipe = RECIPES.find((each) => each.name === ledger?.recipe)
-  if (ledger === undefined || head === null || recipe === undefined || catalog === undefined) {
-    return []
-  }
+  if (ledger === undefined || head === null || catalog === undefined) return []
+  const recipe = await recipeChosen(head.choice)
   const services = memberServices(service, view.services)
   const ids = new Set(services.map((each) => each.ID))
   const reading = {

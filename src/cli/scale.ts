@@ -19,7 +19,7 @@ import type { ScaleOptions } from './stack.ts'
 export const scale = async (args: string[], options: ScaleOptions): Promise<void> => {
   const timeoutMs = parseDuration(options.timeout, '--timeout')
   await using engine = connectEngine()
-  const changes = parseScale(args, await engine.listServices())
+  const changes = await parseScale(args, await engine.listServices())
   const before = new Set((await engine.listTasks()).map((task) => task.ID))
   for (const change of changes) {
     const { service, from, to } = change

@@ -1,7 +1,7 @@
 import { LABEL, MusterError } from '../base/index.ts'
 import { headOf } from '../catalog/index.ts'
 import { connectEngine } from '../engine/index.ts'
-import { recipeNamed } from '../recipes/index.ts'
+import { recipeChosen } from '../recipes/index.ts'
 import { findService } from '../stack/index.ts'
 import { exec } from './exec.ts'
 
@@ -17,7 +17,7 @@ const shellOf = async (name: string, statement: string | null): Promise<string[]
   const { service } = findService(services, name)
   const cluster = service.Spec.Labels?.[LABEL.cluster] ?? service.Spec.Name
   const head = services.map((each) => headOf(each.Spec)).find((each) => each?.cluster === cluster)
-  const shell = head ? recipeNamed(head.choice.name).verbs.shell : undefined
+  const shell = head ? (await recipeChosen(head.choice)).verbs.shell : undefined
   if (shell !== undefined) return shell(statement)
   throw new MusterError(
     'USAGE',

@@ -31,7 +31,7 @@ export const why = async (name: string, options: { format: string }): Promise<vo
   }
   if (isHead(service)) {
     const { sentence, advice } = diagnosis
-    const next = explainCluster(view, service, await agentCatalog())
+    const next = await explainCluster(view, service, await agentCatalog())
     const evidence = [...clusterEvidence(view, progress), ...next.map((each) => `next: ${each}`)]
     print(format, { sentence, advice, evidence })
     return

@@ -1,5 +1,5 @@
 import { LABEL, Loop, MusterError, messageOf } from '../base/index.ts'
-import { type ClusterName, headOf } from '../catalog/index.ts'
+import { type ClusterName, headOf, type RecipeChoice } from '../catalog/index.ts'
 import type { Service } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { perform } from './actions.ts'
@@ -122,7 +122,7 @@ export class ClusterLeader {
     if (stored === undefined) {
       const held = service?.Spec.Labels?.[LABEL.after] !== undefined
       if (head === null || held || head.members === 0) return null
-      this.#recipe(head.choice.name)
+      await this.#recipe(head.choice.name, head.choice)
       this.#forget()
       await writeLedger(engine, firstLedger(name, head.choice.name), undefined)
       return 'again'
@@ -136,7 +136,7 @@ export class ClusterLeader {
         { hint: 'Give the service another name, or remove its data (muster down --volumes).' },
       )
     }
-    const recipe = this.#recipe(ledger.recipe)
+    const recipe = await this.#recipe(ledger.recipe, head?.choice ?? null)
     const reading: Reading = {
       ledger,
       recipe,
@@ -182,11 +182,14 @@ export class ClusterLeader {
     this.#changes++
   }
 
-  #recipe(name: string): Recipe {
-    const recipe = this.#options.recipes.find((each) => each.name === name)
+  async #recipe(name: string, choice: RecipeChoice | null): Promise<Recipe> {
+    const recipe = await this.#options.recipe({ cluster: this.#name, name, choice })
     if (recipe !== undefined) return recipe
     throw new MusterError('NOT_FOUND', `this agent has no recipe ${name}`, {
-      hint: 'Its version of Muster is probably older: restart the agents with the newest.',
+      hint:
+        choice?.code === undefined
+          ? 'Its version of Muster is probably older: restart the agents with the newest.'
+          : 'The log of the agents says what is wrong with its module.',
     })
   }
 

@@ -5,11 +5,12 @@ import type { Decision, Facts } from './facts.ts'
 import { grantUsed, release, unreleased, withdraw } from './grants.ts'
 import { hold } from './hold.ts'
 import { addMembers } from './scale.ts'
-import { type Heard, type Seen, isHeardNow, listText } from './sight.ts'
+import { type Heard, type Seen, isCopy, isHeardNow, listText } from './sight.ts'
 
 /** Null when the cluster has been formed before. */
 export const forming = (facts: Facts, seen: readonly Seen[]): Decision | null => {
-  const { ledger } = facts
+  const { ledger, topology } = facts
+  if (topology.outside) return joiningOutside(facts, seen)
   if (ledger.phase === 'forming') {
     return (
       grantUsed(facts, seen) ?? release(facts, seen) ?? impossible(facts, seen) ?? begun(ledger)
@@ -21,6 +22,27 @@ export const forming = (facts: Facts, seen: readonly Seen[]): Decision | null =>
     addMembers(facts, seen) ??
     olderData(facts, seen) ??
     choose(facts, seen)
+  )
+}
+
+/** It exists elsewhere: there is nothing to form, and a right to form it is taken back. */
+const joiningOutside = (facts: Facts, seen: readonly Seen[]): Decision | null => {
+  const { ledger } = facts
+  if (ledger.phase === 'forming') {
+    return (
+      grantUsed(facts, seen) ??
+      release(facts, seen) ??
+      withdraw(ledger, 'the cluster is said to run outside: nobody forms it')
+    )
+  }
+  if (ledger.phase !== 'new' && !(ledger.phase === 'held' && neverFormed(ledger))) return null
+  // It has got in, and nobody has seen it there.
+  if (ledger.phase === 'held' && seen.some(isCopy)) return null
+  return (
+    homeless(facts, seen) ??
+    addMembers(facts, seen) ??
+    olderData(facts, seen) ??
+    write({ ...ledger, phase: 'formed', held: null }, 'the cluster runs outside: members join it')
   )
 }
 

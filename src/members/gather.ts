@@ -9,7 +9,7 @@ import {
   reportsOf,
 } from '../catalog/index.ts'
 import type { Node, Service, Task } from '../engine/index.ts'
-import type { Recipe } from '../recipes/index.ts'
+import { type Recipe, topologyOf } from '../recipes/index.ts'
 import type { Facts, LeaderVerb, MemberHost, MemberService, Sighting } from './facts.ts'
 import { foundersOf } from './founders.ts'
 import { isRunning } from './member-services.ts'
@@ -48,7 +48,7 @@ export const gather = (reading: Reading, remembered: Remembered): Facts => {
   return {
     now: remembered.now,
     ledger,
-    topology: recipe.topology,
+    topology: topologyOf(recipe, head?.head.choice.options),
     verbs: verbsOf(recipe),
     wanted,
     founders: foundersOf(recipe, head?.head.choice.options ?? {}, wanted),

@@ -19,14 +19,15 @@ export const admit = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const voters = seen.filter(({ member }) => member.volume !== null)
   const inside = ready.find(({ id }) => id === ledger.writer) ?? ready[0]
   if (
-    inside === undefined ||
+    (inside === undefined && topology.outside !== true) ||
     (topology.recovers === 'itself' && ready.length * 2 <= voters.length)
   ) {
     return waitFor(`${next.id} joins when the others are ready`)
   }
-  const before: Action[] = verbs.has('add')
-    ? [{ do: 'verb', verb: 'add', inside: inside.id, member: next.id }]
-    : []
+  const before: Action[] =
+    verbs.has('add') && inside
+      ? [{ do: 'verb', verb: 'add', inside: inside.id, member: next.id }]
+      : []
   return write(
     withMember(ledger, next.id, { admitted: next.report.volume }),
     `${next.id} is let in`,

@@ -82,7 +82,7 @@ const lead = (host: string, decide = simple): MembersLeader => {
   const leader = new MembersLeader({
     engine: swarm.engine(host),
     catalog: () => catalog,
-    recipes: [galera],
+    recipe: async ({ name }) => (name === galera.name ? galera : undefined),
     decide,
     firstLedger: (cluster, recipe) => sampleLedger({ cluster, recipe, members: {}, next: 1 }),
     random: (bytes) => Buffer.alloc(bytes, 1),
@@ -127,6 +127,7 @@ test('a head gets its ledger, its secrets and its members, each pinned to a host
     'shop_db-1.run:/muster',
   ])
   expect(container?.Hostname).toBe('db-1')
+  expect(container).toMatchObject({ Healthcheck: { Test: ['NONE'] } })
   expect(problems).toEqual([])
 })
 

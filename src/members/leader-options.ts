@@ -1,5 +1,5 @@
 import type { Clock } from '../base/index.ts'
-import type { Catalog, ClusterName, Ledger } from '../catalog/index.ts'
+import type { Catalog, ClusterName, Ledger, RecipeChoice } from '../catalog/index.ts'
 import type { Engine } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import type { ActionContext } from './actions.ts'
@@ -25,7 +25,12 @@ export interface LeaderOptions {
   engine: LeaderEngine
   /** Undefined while this manager has not seen the whole cluster yet. */
   catalog: () => Catalog | undefined
-  recipes: readonly Recipe[]
+  /** The recipe of a clustered service; `choice` null: of one whose head is gone. */
+  recipe: (asked: {
+    cluster: ClusterName
+    name: string
+    choice: RecipeChoice | null
+  }) => Promise<Recipe | undefined>
   decide: (facts: Facts) => Decision
   /** The ledger of a cluster that has none. */
   firstLedger: (cluster: ClusterName, recipe: string) => Ledger

@@ -2,7 +2,7 @@
 import { LABEL } from '../base/index.ts'
 import { type ClusterName, type HostId, type MemberId, memberHash } from '../catalog/index.ts'
 import type { Mount, Service, ServiceSpec } from '../engine/index.ts'
-import type { ContainerParts, Recipe } from '../recipes/index.ts'
+import { type ContainerParts, outsideOf, type Recipe } from '../recipes/index.ts'
 
 /** Where a member finds what is rendered for it. */
 export const RUN_FOLDER = '/muster'
@@ -65,6 +65,7 @@ export const memberSpec = (
       ContainerSpec: {
         ...container,
         ...containerParts(container, parts),
+        ...NO_HEALTHCHECK,
         Hostname: container.Hostname || memberKey(place.member, stack),
         // Says of a task from which state of the head it was made.
         Labels: { ...container.Labels, [LABEL.memberOf]: hash },
@@ -106,9 +107,30 @@ export const memberSpec = (
     },
     // Whether it went well is the leader's to judge, not Swarm's.
     UpdateConfig: { Parallelism: 1, Order: 'stop-first', FailureAction: 'continue', Monitor: 1e9 },
-    EndpointSpec: { Mode: 'vip' },
+    EndpointSpec: endpointSpec(outsideOf(recipe, options)?.ports ?? []),
   }
 }
+
+/**
+ * Whether a member is well is for the recipe to say: the image's own check would have one ended that
+ * takes long to join. The engine writes the key so; its description does not.
+ */
+const NO_HEALTHCHECK: object = { Healthcheck: { Test: ['NONE'] } }
+
+/** Ports for members outside: each leads to the one member on that host. */
+const endpointSpec = (ports: readonly number[]): NonNullable<ServiceSpec['EndpointSpec']> => ({
+  Mode: 'vip',
+  ...(ports.length === 0
+    ? {}
+    : {
+        Ports: ports.map((port) => ({
+          Protocol: 'tcp' as const,
+          TargetPort: port,
+          PublishedPort: port,
+          PublishMode: 'host' as const,
+        })),
+      }),
+})
 
 type Container = NonNullable<NonNullable<ServiceSpec['TaskTemplate']>['ContainerSpec']>
 

@@ -41,6 +41,10 @@ export const permit = (view: View): Permission => {
   }
   if (ledger.phase === 'formed') return enter(view, { ledger, member })
   if (ledger.phase === 'held') {
+    // Whoever runs outside may be found again, and with it all is well.
+    const looks = own.data === 'good' || own.data === 'empty'
+    if (view.topology.outside === true && looks && isRecognised(member, own))
+      return enter(view, { ledger, member })
     const votes = view.topology.recovers === 'itself' && own.data === 'good'
     return votes && isRecognised(member, own)
       ? { kind: 'rejoin', position: own.position }
@@ -82,25 +86,35 @@ const first = (ledger: Ledger, own: MemberReport): Permission => {
   return { kind: 'first', position }
 }
 
-const discard = ({ others, own }: View, ledger: Ledger): Permission =>
-  ledger.phase === 'formed' && livePrimary(others, ledger.epoch)
+/**
+ * There is somebody to join. Whether anybody outside is, the software finds out: a member that is to
+ * join and finds nobody never becomes primary.
+ */
+const canJoin = ({ topology, others }: View, ledger: Ledger): boolean =>
+  topology.outside === true || livePrimary(others, ledger.epoch) !== undefined
+
+const discard = (view: View, ledger: Ledger): Permission => {
+  const { own } = view
+  return ledger.phase === 'formed' && canJoin(view, ledger)
     ? { kind: 'reset', reason: 'its data are older than, or different from, what the cluster has' }
     : wait(
         `its data (${own.position ? positionText(own.position) : 'unusable'}) are set aside when ` +
           'the cluster runs',
       )
+}
 
 /** Into a cluster that has been formed. */
 const enter = (
-  { topology, own, others }: View,
+  view: View,
   { ledger, member }: { ledger: Ledger; member: LedgerMember },
 ): Permission => {
+  const { topology, own, others } = view
   const known = isRecognised(member, own)
   const good = own.data === 'good'
   if (good && known && topology.recovers === 'itself') {
     return { kind: 'rejoin', position: own.position }
   }
-  const live = livePrimary(others, ledger.epoch)
+  const live = canJoin(view, ledger)
   if (good && known) {
     if (!live) return wait('no member is heard that runs')
     const before = inFront(ledger, own, { others, oneByOne: topology.joinsOneByOne })

@@ -5,7 +5,7 @@ import type { Decision, Facts } from './facts.ts'
 import { formedBy, grantUsed, release, withdraw } from './grants.ts'
 import { hold } from './hold.ts'
 import { comparePositions } from './position.ts'
-import { type Seen, inPrimary, isHeardNow, listText, primaries } from './sight.ts'
+import { type Seen, inPrimary, isCopy, isHeardNow, listText, primaries } from './sight.ts'
 import { MEMBER_TUNABLES } from './tunables.ts'
 
 /** Null when the cluster is not recovering or held. */
@@ -17,6 +17,7 @@ export const recovering = (facts: Facts, seen: readonly Seen[]): Decision | null
     alive(facts, seen) ??
     obey(facts) ??
     release(facts, seen) ??
+    mayRunOutside(facts, seen) ??
     tried(facts, seen) ??
     (topology.recovers === 'itself' && validOrder(ledger) === null
       ? byItself(facts, seen)
@@ -144,10 +145,39 @@ export const enoughToVote = (seen: readonly Seen[]): { why: string; final: boole
   return { why: `${able.length} of ${voters.length} members are left, no majority`, final }
 }
 
+/** What runs outside, nobody here can see: only a person may say that it does not. */
+const mayRunOutside = (facts: Facts, seen: readonly Seen[]): Decision | null => {
+  const { ledger, topology } = facts
+  if (topology.outside !== true || validOrder(ledger) !== null) return null
+  if (ledger.grant !== null) {
+    return withdraw(ledger, 'the cluster is said to run outside: nobody is first')
+  }
+  return seen.some(isCopy)
+    ? hold(facts, seen, OUT_OF_SIGHT)
+    : write({ ...ledger, phase: 'formed', held: null }, 'all have to join anew, outside')
+}
+
+const OUT_OF_SIGHT =
+  'no member is primary; the cluster may run outside, where the members look for it'
+
+/** Of a cluster that has members outside, too: those here look for them for as long as it takes. */
+const outOfSight = (facts: Facts, seen: readonly Seen[]): Decision | null =>
+  seen.some(isCopy) && facts.quietFor >= MEMBER_TUNABLES.missing
+    ? hold(facts, seen, OUT_OF_SIGHT)
+    : null
+
 /** A cluster that was formed, and of which nobody is heard to be primary. */
 export const lost = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const { ledger, topology, quietFor } = facts
   if (ledger.phase !== 'formed' || primaries(seen).length > 0) return null
+  if (topology.outside === true) return outOfSight(facts, seen)
+  // It was to be joined outside, and nobody has ever got in.
+  if (neverFormed(ledger) && ledger.grant === null) {
+    return write(
+      { ...ledger, phase: 'new' },
+      'nobody has joined anything: the cluster is to be formed',
+    )
+  }
   const heard = seen.filter(isHeardNow)
   // Whose hosts have all been removed will not be heard again.
   if (heard.length === 0 && seen.some(({ host }) => host !== undefined)) {

@@ -54,6 +54,10 @@ export const seenMembers = ({ ledger, sightings, hosts }: Facts): Seen[] =>
 export type Heard = Seen & { report: MemberReport }
 export const isHeardNow = (seen: Seen): seen is Heard => seen.heard && seen.report !== undefined
 
+/** It has data that a person could decide for. */
+export const isCopy = (seen: Seen): boolean =>
+  isHeardNow(seen) && seen.report.data === 'good' && isRecognised(seen.member, seen.report)
+
 /** Members that are heard to be in the primary component, with data that the ledger knows. */
 export const primaries = (seen: readonly Seen[]): Heard[] =>
   seen.filter(

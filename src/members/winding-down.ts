@@ -33,7 +33,9 @@ export const windDown = (facts: Facts, seen: readonly Seen[]): Decision | null =
   // Written while it runs and all others are at rest: then nobody can have gone on after it.
   const others = seen.filter(({ id }) => id !== last?.id)
   const certain = others.every((each) => isHeardNow(each) && each.report.process !== 'running')
-  if (last && certain && topology.recovers === 'elect' && ledger.cleanStop?.last !== last.id) {
+  // Members outside may go on after it.
+  const final = topology.recovers === 'elect' && topology.outside !== true
+  if (last && certain && final && ledger.cleanStop?.last !== last.id) {
     const cleanStop = { at: facts.now, last: last.id }
     return write(
       { ...ledger, cleanStop, writer: topology.writer ? last.id : null },

@@ -23,6 +23,19 @@ export interface Topology {
   writer: boolean
   /** Members in a hurry: join one after another (`true`) or all at once. */
   joinsOneByOne: boolean
+  /**
+   * It also has members that are not Muster's, so it may run where nobody here sees it: only a person
+   * can say that it does not. A recipe says so by `outside`, of one service.
+   */
+  outside?: boolean
+}
+
+/** Members that Muster does not run. */
+export interface Outside {
+  /** Where they are, as the software takes it. Empty: the cluster is Muster's, and may be joined. */
+  members: string[]
+  /** Where they must reach each member of Muster's: published on its host. */
+  ports: number[]
 }
 
 /** A member as others see it. */
@@ -59,6 +72,8 @@ export interface Situation {
    * container, as the one in this range.
    */
   subnet: string
+  /** Address of the member's host, for members outside; null if it is not known. */
+  hostAddress: string | null
   /** The other members. */
   peers: Peer[]
   /** Who may give state to a joining member, best first. */
@@ -147,7 +162,7 @@ export interface Recipe {
   secrets: { name: string; bytes: number }[]
   /**
    * Checks the recipe's options in the file, and what it reads of the service's environment; throws
-   * MusterError for people.
+   * MusterError for people. What it gives must be accepted as given, with an empty environment, too.
    */
   options: (
     given: Record<string, unknown>,
@@ -158,6 +173,8 @@ export interface Recipe {
    * null for the topology's `usual` number if all form it, or else its `minimum`.
    */
   founders?: (options: Record<string, unknown>) => number | null
+  /** For software whose members outside can be told; null: there are none. */
+  outside?: (options: Record<string, unknown>) => Outside | null
   container: (options: Record<string, unknown>) => ContainerParts
   /** Quick look at the folder's names: is there a member's data in it? */
   holdsData: (names: readonly string[]) => boolean

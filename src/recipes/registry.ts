@@ -3,8 +3,8 @@ import { etcd } from './etcd/index.ts'
 import { galera } from './galera/index.ts'
 import type { Recipe } from './recipe.ts'
 
-/** Every recipe that comes with Muster, and those that `loadRecipes` has added. */
-export const RECIPES: Recipe[] = [etcd, galera]
+/** Every recipe that comes with Muster. */
+export const RECIPES: readonly Recipe[] = [etcd, galera]
 
 /**
  * The recipe of a name, as it stands in a ledger or in `x-muster: {recipe: NAME}`.

@@ -5,6 +5,7 @@ import type { Service } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { emptyCluster, stackFrom } from './fixtures.ts'
 import { plan } from './plan.ts'
+import { readRecipeFiles } from './recipe-files.ts'
 import { settle } from './settle.ts'
 import { toDesired } from './specs.ts'
 import { planText } from './words.ts'
@@ -67,6 +68,40 @@ const db = async (text: string) => {
 }
 
 describe('the recipe of a service', () => {
+  test('beside the Compose file: its module travels with the service', async () => {
+    const stack = await stackFrom(
+      'services: {db: {image: x/any, x-muster: {recipe: {file: ./own.mjs, tls: true}}}}',
+    )
+    const options = { api: '1.41', restartDelayMs: 1000, contents: new Map(), recipes: [] }
+    const recipeFiles = new Map([['./own.mjs', { recipe: store, code: 'export default 1' }]])
+    const result = toDesired(stack, { ...options, recipeFiles })
+    const spec = 'desired' in result ? result.desired.services[0]?.spec : undefined
+    expect(headOf(spec ?? {})?.choice).toEqual({
+      name: 'store',
+      options: { tls: true },
+      ports: store.ports,
+      code: 'export default 1',
+    })
+    const { recipeFiles: none, problems } = await readRecipeFiles(stack)
+    expect(none.size).toBe(0)
+    expect(problems).toEqual([
+      {
+        path: ['services', 'db', 'x-muster', 'recipe', 'file'],
+        message: expect.stringContaining('no such file'),
+      },
+    ])
+  })
+
+  test('is asked instead of a healthcheck, which could end a member that joins', async () => {
+    const { spec, notes } = await db(
+      'image: x/any\nx-muster: {recipe: store}\nhealthcheck: {test: "exit 1"}',
+    )
+    expect(notes).toEqual([expect.stringMatching(/^db: its healthcheck is not used/)])
+    expect(spec?.TaskTemplate.ContainerSpec).not.toHaveProperty('Healthcheck')
+    const none = await db('image: x/any\nx-muster: {recipe: store}\nhealthcheck: {disable: true}')
+    expect(none.notes).toEqual([])
+  })
+
   test('named in x-muster: the usual number of members, no tasks of its own', async () => {
     const { spec } = await db('image: x/any\nx-muster: {recipe: store}')
     expect(spec?.Mode).toEqual({ Replicated: { Replicas: 0 } })

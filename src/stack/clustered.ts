@@ -7,7 +7,8 @@ import type { Problem } from './check.ts'
 import type { SwarmMount, SwarmServiceSpec } from './desired.ts'
 import { parseImage } from './image.ts'
 import { variablesOf } from './variables.ts'
-import { MUSTER_KEY, type MusterOptions } from './x-muster.ts'
+import type { RecipeFiles } from './recipe-files.ts'
+import { MUSTER_KEY, type MusterOptions, writtenRecipe } from './x-muster.ts'
 
 /** What a recipe makes of a service. */
 export interface Clustered {
@@ -20,6 +21,8 @@ export interface Clustered {
 export interface ClusteredContext {
   muster: MusterOptions
   recipes: readonly Recipe[]
+  /** Those that lie beside the Compose file. */
+  recipeFiles: RecipeFiles
   problems: Problem[]
 }
 
@@ -33,24 +36,27 @@ export const clusteredService = (
   service: Service,
   context: ClusteredContext,
 ): Clustered | undefined => {
-  const written = context.muster.recipe
-  if (written === false) return undefined
+  if (context.muster.recipe === false) return undefined
   const path: ModelPath = ['services', key, MUSTER_KEY, 'recipe']
   const replicas = service.deploy?.replicas ?? service.scale
-  const { name, ...given } = typeof written === 'string' ? { name: written } : (written ?? {})
+  const { name, file, options: given } = writtenRecipe(context.muster) ?? { options: {} }
+  const own = file === undefined ? undefined : context.recipeFiles.get(file)
+  // A module that could not be read has been complained of.
+  if (file !== undefined && own === undefined) return undefined
   const recipe =
-    name === undefined
+    own?.recipe ??
+    (name === undefined
       ? (replicas ?? 1) > 1
         ? recipeForImage(context.recipes, service.image ?? '')
         : undefined
-      : context.recipes.find((each) => each.name === name)
+      : context.recipes.find((each) => each.name === name))
   if (recipe === undefined) {
     if (name !== undefined) {
       const known = context.recipes.map((each) => each.name).join(', ')
       context.problems.push({
         path,
         message: `${MUSTER_KEY}: there is no recipe "${name}".`,
-        hint: `Recipes are: ${known}.`,
+        hint: `Recipes are: ${known}; one of your own is given as {file: PATH}.`,
       })
     }
     return undefined
@@ -63,6 +69,7 @@ export const clusteredService = (
     name: recipe.name,
     options: options ?? {},
     ports: recipe.ports,
+    ...(own === undefined ? {} : { code: own.code }),
   }
   return { recipe, choice, members }
 }
@@ -180,9 +187,16 @@ export const withoutData = (
   ),
 })
 
+/** Whether a member is well is for the recipe to say. */
+const withoutHealth = ({ TaskTemplate }: SwarmServiceSpec) => {
+  const { Healthcheck: _, ...container } = TaskTemplate.ContainerSpec
+  return container
+}
+
 /** The spec of a head: it has no tasks, its labels say what the leader makes of it. */
 export const headSpec = (spec: SwarmServiceSpec, clustered: Clustered): SwarmServiceSpec => ({
   ...spec,
+  TaskTemplate: { ...spec.TaskTemplate, ContainerSpec: withoutHealth(spec) },
   Mode: { Replicated: { Replicas: 0 } },
   Labels: {
     ...spec.Labels,

@@ -1,13 +1,13 @@
-import { MusterError } from '../base/index.ts'
 import type { ComposeError, ModelPath, Stack } from '../compose/index.ts'
 import type { Engine } from '../engine/index.ts'
-import { loadRecipes, RECIPES } from '../recipes/index.ts'
+import { RECIPES } from '../recipes/index.ts'
 import type { Problem } from './check.ts'
 import { type Current, readCurrent } from './current.ts'
 import { resolveDigests } from './digests.ts'
 import { baseName, readFileContents } from './files.ts'
 import { plan, type Plan } from './plan.ts'
 import { planRefusals, type Refusal } from './refusals.ts'
+import { readRecipeFiles } from './recipe-files.ts'
 import { readRegistryAuth } from './registry-auth.ts'
 import { imagesToPin, settle } from './settle.ts'
 import { toDesired } from './specs.ts'
@@ -26,21 +26,16 @@ export interface Refused {
   errors: ComposeError[]
 }
 
-/** Recipes of this machine's own, once. */
-let loading: Promise<string[]> | undefined
-const recipesLoaded = (): Promise<string[]> => (loading ??= loadRecipes())
-
 /** Everything between a loaded Compose project and its plan: files, registries, the cluster. */
 export const prepare = async (
   engine: Engine,
   stack: Stack,
   options: { tolerate: readonly string[] },
 ): Promise<Prepared | Refused> => {
-  const wrong = await recipesLoaded()
-  if (wrong.length > 0) throw new MusterError('HOST_SETUP', wrong.join('\n'))
   const images = Object.values(stack.services).flatMap((each) => each.image ?? [])
-  const [{ contents, problems }, { api }, current, registryAuth] = await Promise.all([
+  const [files, modules, { api }, current, registryAuth] = await Promise.all([
     readFileContents(stack),
+    readRecipeFiles(stack),
     engine.version(),
     readCurrent(engine, stack.name),
     readRegistryAuth(images),
@@ -48,10 +43,12 @@ export const prepare = async (
   const specs = toDesired(stack, {
     api,
     restartDelayMs: current.restartDelayMs,
-    contents,
+    contents: files.contents,
     tolerate: options.tolerate,
     recipes: RECIPES,
+    recipeFiles: modules.recipeFiles,
   })
+  const problems = [...files.problems, ...modules.problems]
   if (problems.length > 0 || !('desired' in specs)) {
     return {
       code: 'STACK_REFUSED',

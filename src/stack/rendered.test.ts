@@ -53,3 +53,14 @@ test('a missing variable is found before anything starts', async () => {
     }),
   ])
 })
+
+test('files that say whose they are, are in a volume of each container', async () => {
+  const source = async (text: string) => {
+    const given = await container(
+      `image: x/any\nx-muster: {recipe: {name: template, files: {f: "${text}"}}}`,
+    )
+    return given.Mounts?.[0]?.Source
+  }
+  expect(await source('{{#web}}{{name}}{{/web}}')).toBe('shop_lb.run')
+  expect(await source('{{self.slot}}')).toBe('shop_lb.{{.Task.Slot}}.run')
+})

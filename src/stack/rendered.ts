@@ -6,7 +6,7 @@ import type { Problem } from './check.ts'
 import type { SwarmServiceSpec } from './desired.ts'
 import { parseImage } from './image.ts'
 import { variablesOf } from './variables.ts'
-import { MUSTER_KEY, type MusterOptions } from './x-muster.ts'
+import { MUSTER_KEY, type MusterOptions, writtenRecipe } from './x-muster.ts'
 
 /** What a recipe makes of a service. */
 export interface Rendered {
@@ -16,6 +16,8 @@ export interface Rendered {
 
 /** Volume of such a service on each host, for the files; all its containers there have the same. */
 const filesVolume = (service: string): string => `${service}.run`
+/** The same of each container: Swarm fills in its number. */
+const ownVolume = (service: string): string => `${service}.{{.Task.Slot}}.run`
 const FILES_FOLDER = '/muster'
 const VOLUME_DRIVER = 'muster'
 
@@ -35,8 +37,9 @@ export const renderedService = (
 ): Rendered | undefined => {
   const { muster, config, problems } = context
   if (muster.recipe === false) return undefined
-  const written = muster.recipe
-  const { name, ...given } = typeof written === 'string' ? { name: written } : (written ?? {})
+  const written = writtenRecipe(muster)
+  if (written?.file !== undefined) return undefined
+  const { name, options: given } = written ?? { options: {} }
   const environment = variablesOf(service)
   const recipe =
     name === undefined
@@ -89,7 +92,9 @@ export const renderedSpec = (
           ...(container.Mounts ?? []),
           {
             Type: 'volume',
-            Source: filesVolume(spec.Name),
+            Source: (recipe.ownFiles?.(choice.options) === true ? ownVolume : filesVolume)(
+              spec.Name,
+            ),
             Target: FILES_FOLDER,
             ReadOnly: true,
             VolumeOptions: {

@@ -1,7 +1,7 @@
 import { LABEL, MusterError } from '../base/index.ts'
 import { headOf, isMemberService } from '../catalog/index.ts'
 import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
-import { RECIPES } from '../recipes/index.ts'
+import { recipeChosen } from '../recipes/index.ts'
 import { findService } from './names.ts'
 
 /** A service and how many tasks it is to have. */
@@ -12,41 +12,46 @@ export interface ScaleChange {
 }
 
 /** `web=3`, `shop_db=1`: what `scale` is told. Throws USAGE or NOT_FOUND. */
-export const parseScale = (args: readonly string[], services: readonly Service[]): ScaleChange[] =>
-  args.map((arg) => {
-    const [, name, count] = /^([^=]+)=(\d+)$/.exec(arg) ?? []
-    if (name === undefined || count === undefined) {
-      throw new MusterError('USAGE', `scale takes SERVICE=NUMBER, not "${arg}".`)
-    }
-    const { service } = findService(services, name)
-    const head = headOf(service.Spec)
-    if (head !== null) {
-      const minimum = RECIPES.find((each) => each.name === head.choice.name)?.topology.minimum ?? 1
-      const to = Number(count)
-      if (to > 0 && to < minimum) {
-        throw new MusterError(
-          'USAGE',
-          `${service.Spec.Name} needs at least ${minimum} members to be a ${head.choice.name} cluster.`,
-          { hint: `Or stop them all, in order: muster scale ${service.Spec.Name}=0` },
-        )
+export const parseScale = (
+  args: readonly string[],
+  services: readonly Service[],
+): Promise<ScaleChange[]> =>
+  Promise.all(
+    args.map(async (arg) => {
+      const [, name, count] = /^([^=]+)=(\d+)$/.exec(arg) ?? []
+      if (name === undefined || count === undefined) {
+        throw new MusterError('USAGE', `scale takes SERVICE=NUMBER, not "${arg}".`)
       }
-      return { service, from: head.members, to }
-    }
-    if (isMemberService(service.Spec)) {
-      const cluster = service.Spec.Labels?.[LABEL.cluster] ?? ''
-      throw new MusterError('USAGE', `${service.Spec.Name} is one member of ${cluster}.`, {
-        hint: `Scale the whole: muster scale ${cluster}=NUMBER`,
-      })
-    }
-    const mode = service.Spec.Mode
-    if (mode?.Replicated === undefined) {
-      const kind = mode?.Global === undefined ? 'a job' : 'global: it has one task on each host'
-      throw new MusterError('USAGE', `${service.Spec.Name} is ${kind} and cannot be scaled.`)
-    }
-    const held = service.Spec.Labels?.[LABEL.replicas]
-    const from = held === undefined ? (mode.Replicated.Replicas ?? 1) : Number(held)
-    return { service, from, to: Number(count) }
-  })
+      const { service } = findService(services, name)
+      const head = headOf(service.Spec)
+      if (head !== null) {
+        const minimum = (await recipeChosen(head.choice)).topology.minimum
+        const to = Number(count)
+        if (to > 0 && to < minimum) {
+          throw new MusterError(
+            'USAGE',
+            `${service.Spec.Name} needs at least ${minimum} members to be a ${head.choice.name} cluster.`,
+            { hint: `Or stop them all, in order: muster scale ${service.Spec.Name}=0` },
+          )
+        }
+        return { service, from: head.members, to }
+      }
+      if (isMemberService(service.Spec)) {
+        const cluster = service.Spec.Labels?.[LABEL.cluster] ?? ''
+        throw new MusterError('USAGE', `${service.Spec.Name} is one member of ${cluster}.`, {
+          hint: `Scale the whole: muster scale ${cluster}=NUMBER`,
+        })
+      }
+      const mode = service.Spec.Mode
+      if (mode?.Replicated === undefined) {
+        const kind = mode?.Global === undefined ? 'a job' : 'global: it has one task on each host'
+        throw new MusterError('USAGE', `${service.Spec.Name} is ${kind} and cannot be scaled.`)
+      }
+      const held = service.Spec.Labels?.[LABEL.replicas]
+      const from = held === undefined ? (mode.Replicated.Replicas ?? 1) : Number(held)
+      return { service, from, to: Number(count) }
+    }),
+  )
 
 const ATTEMPTS = 5
 

@@ -28,6 +28,7 @@ import { attachments, containerNameNotes, linkAliases } from './attachments.ts'
 import { isolationNotes, withModesAsNetworks } from './network-modes.ts'
 import { withPreStartJobs } from './pre-start.ts'
 import { servicePorts } from './ports.ts'
+import type { RecipeFiles } from './recipe-files.ts'
 import { tolerances } from './tolerance.ts'
 import { httpRoutes, type MusterOptions, parseMusterOptions } from './x-muster.ts'
 
@@ -42,6 +43,8 @@ export interface SpecOptions {
   tolerate?: readonly string[]
   /** Recipes that services can have. */
   recipes?: readonly Recipe[]
+  /** Those that lie beside the Compose file. */
+  recipeFiles?: RecipeFiles
 }
 
 /** The stack, or everything in the file that the cluster cannot do. */
@@ -106,7 +109,12 @@ const desiredService = (
   })
   const clustered =
     rendered === undefined
-      ? clusteredService(key, service, { muster, recipes: options.recipes ?? [], problems })
+      ? clusteredService(key, service, {
+          muster,
+          recipes: options.recipes ?? [],
+          recipeFiles: options.recipeFiles ?? new Map(),
+          problems,
+        })
       : undefined
   const written = serviceMounts(key, service, { stack, api: options.api, problems })
   const { kept: mounts, replaced } =
@@ -114,6 +122,11 @@ const desiredService = (
   if (replaced.length > 0) {
     shared.notes.push(
       `${key}: each member keeps its data in a volume of its own on its host; ${replaced.join(', ')} is not used.`,
+    )
+  }
+  if (clustered !== undefined && service.healthcheck && !service.healthcheck.disable) {
+    shared.notes.push(
+      `${key}: its healthcheck is not used. Muster asks each member itself, and one that is busy joining must not be ended for it.`,
     )
   }
   const ports = servicePorts(key, service, { muster, problems })

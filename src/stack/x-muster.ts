@@ -50,6 +50,7 @@ const serviceSchema = z.strictObject({
     .union([
       z.string().min(1, 'expected the name of a recipe'),
       z.looseObject({ name: z.string().min(1, 'expected the name of a recipe') }),
+      z.looseObject({ file: z.string().min(1, 'expected the path of a module') }),
       z.literal(false),
     ])
     .optional(),
@@ -59,6 +60,26 @@ const stackSchema = z.strictObject({ tolerate: z.array(z.string()).optional() })
 
 /** `x-muster` of a service, checked. */
 export type MusterOptions = z.infer<typeof serviceSchema>
+
+/** What a service says of its recipe, in one form; undefined: nothing, or that it has none. */
+export interface WrittenRecipe {
+  /** One of Muster's. */
+  name?: string
+  /** A module beside the Compose file. */
+  file?: string
+  options: Record<string, unknown>
+}
+
+export const writtenRecipe = ({ recipe }: MusterOptions): WrittenRecipe | undefined => {
+  if (recipe === undefined || recipe === false) return undefined
+  if (typeof recipe === 'string') return { name: recipe, options: {} }
+  if (typeof recipe['file'] === 'string' && recipe['name'] === undefined) {
+    const { file, ...options } = recipe
+    return { file, options }
+  }
+  const { name, ...options } = recipe
+  return { name: String(name), options }
+}
 
 const parse = <T>(
   schema: z.ZodType<T>,
@@ -85,7 +106,8 @@ const parse = <T>(
 const describe = (issue: z.core.$ZodIssue): string => {
   if (issue.code === 'unrecognized_keys') return `unknown key "${issue.keys[0]}"`
   if (issue.code === 'invalid_union') {
-    if (issue.path.at(-1) === 'recipe') return 'recipe: expected a name, or {name: ..., OPTIONS}'
+    if (issue.path.at(-1) === 'recipe')
+      return 'recipe: expected a name, {name: NAME, OPTIONS}, or {file: PATH, OPTIONS}'
     const inner = issue.errors.flat().map((each) => describe(each))
     return inner.at(-1) ?? issue.message
   }

@@ -8,17 +8,21 @@ import {
   TUNABLES,
 } from '../../catalog/index.ts'
 import { type Engine, type EngineEvent, watch } from '../../engine/index.ts'
-import type { Recipe } from '../../recipes/index.ts'
 import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { removeHelpers } from './helper.ts'
-import { type KeeperEngine, type KeeperEvent, MemberKeeper } from './member-keeper.ts'
+import {
+  type KeeperEngine,
+  type KeeperEvent,
+  MemberKeeper,
+  type RecipeFinder,
+} from './member-keeper.ts'
 import { SERVICE_NAME } from './occupants.ts'
 import type { Permit, Stand } from './permission.ts'
 
 export interface KeeperOptions {
   engine: KeeperEngine & Pick<Engine, 'events' | 'listContainers'>
   store: VolumeStore
-  recipe: (name: string) => Recipe | undefined
+  recipe: RecipeFinder
   permit: Permit
   stand: Stand
   clock: Clock

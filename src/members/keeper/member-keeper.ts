@@ -6,6 +6,7 @@ import {
   type MemberReport,
   type NetworkId,
   type ProcessState,
+  type RecipeChoice,
   isHeard,
   reportsOf,
   same,
@@ -24,11 +25,18 @@ import { meetingNetwork, serviceNamed, situationOf } from './situation.ts'
 
 export type KeeperEngine = HelperEngine & Pick<Engine, 'exec' | 'inspectNetwork' | 'stopContainer'>
 
+/** The recipe of a clustered service; undefined: there is none, or it is not at hand yet. */
+export type RecipeFinder = (asked: {
+  cluster: string
+  name: string
+  choice: RecipeChoice | null
+}) => Recipe | undefined
+
 /** What all members of a host have in common. */
 export interface KeeperContext {
   engine: KeeperEngine
   store: VolumeStore
-  recipe: (name: string) => Recipe | undefined
+  recipe: RecipeFinder
   permit: Permit
   stand: Stand
   clock: Clock
@@ -254,8 +262,11 @@ export class MemberKeeper implements AsyncDisposable {
   }
 
   #recipe(): Recipe | undefined {
-    const name = this.#cluster()?.ledger.recipe ?? this.#record()?.marker.recipe
-    return name === undefined || name === null ? undefined : this.#context.recipe(name)
+    const cluster = this.#cluster()
+    const name = cluster?.ledger.recipe ?? this.#record()?.marker.recipe
+    return name === undefined || name === null
+      ? undefined
+      : this.#context.recipe({ cluster: this.cluster, name, choice: cluster?.head?.choice ?? null })
   }
 
   #announce(): void {

@@ -1,6 +1,6 @@
 /** The questions that are put to pure functions: at the gate, and about what runs. */
 import { type Catalog, type MemberReport, reportsOf } from '../../catalog/index.ts'
-import type { Recipe } from '../../recipes/index.ts'
+import { type Recipe, topologyOf } from '../../recipes/index.ts'
 import { foundersOf } from '../founders.ts'
 import type { Permission, Sighting, Standing, View } from '../facts.ts'
 
@@ -13,7 +13,7 @@ export const viewOf = (catalog: Catalog, own: MemberReport, recipe: Recipe): Vie
   const head = cluster?.head ?? null
   return {
     ledger: cluster?.ledger ?? null,
-    topology: recipe.topology,
+    topology: topologyOf(recipe, head?.choice.options),
     founders: foundersOf(recipe, head?.choice.options ?? {}, head?.members ?? null),
     own,
     others: reportsOf(catalog, own.cluster)

@@ -50,6 +50,7 @@ export const situationOf = (
     self,
     name: nameOf(self),
     subnet,
+    hostAddress: catalog.hosts.get(ledger.members[self]?.host ?? '')?.address ?? null,
     peers,
     // To give state is work: the member that takes the writes does it last.
     donors: [

@@ -155,6 +155,7 @@ const open = (world: World, { host, folder, place }: Own, view: View): boolean =
     const formed = world.writes.some(({ excused }) => excused === null)
     if (formed) violate(world, `${folder.member} forms a cluster beside acknowledged writes`)
   }
+  if (kind !== 'join') judgeFounder(world, folder.member)
   place.state = 'running'
   place.recovered = null
   place.process = {
@@ -174,6 +175,12 @@ const open = (world: World, { host, folder, place }: Own, view: View): boolean =
   if (kind === 'form' && world.topology.forms === 'all') formTogether(world, place, view)
   if (kind === 'join' && !usable) folder.data = null
   return true
+}
+
+/** Of a cluster that runs elsewhere nobody is the first, unless a person says so. */
+const judgeFounder = (world: World, member: MemberId): void => {
+  if (world.elsewhere === null || world.store.ledger.order !== null) return
+  violate(world, `${member} is first, and the cluster is outside`)
 }
 
 /** All who form it name the same voters, and a token of the epoch. */
@@ -210,6 +217,7 @@ const oversee = (world: World, { host, folder, place }: Own, view: View): boolea
   if (claim.kind !== 'promote' || claim.epoch !== epoch)
     return keep(folder, { claim: { kind: 'promote', epoch } })
   if (process.role !== 'outside') return false
+  judgeFounder(world, folder.member)
   count(world, 'promotions')
   bootstrap(world, process)
   return true

@@ -110,6 +110,7 @@ export const partition = (world: World): void => {
 
 export const heal = (world: World): void => {
   for (const host of world.hosts) host.group = 0
+  if (world.elsewhere) world.elsewhere.group = 0
   note(world, 'network healed')
 }
 

@@ -25,6 +25,8 @@ test('whatever happens, a cluster is never two, loses nothing that it need not, 
     'stranded',
     'blackouts',
     'data of other clusters',
+    'writes outside',
+    'outside cut off',
   ]) {
     expect(seen[what] ?? 0, what).toBeGreaterThan(0)
   }

@@ -21,6 +21,14 @@ import { commit, isWritable, progress, regroup } from './galera.ts'
 import { factsOf, stepLeader } from './leader.ts'
 import { deliver, follow, readLedger } from './manager.ts'
 import { type Random, randomOf } from './random.ts'
+import {
+  beginAgainOutside,
+  beginOutside,
+  cutOff,
+  keepOutside,
+  runsOutside,
+  writeOutside,
+} from './outside.ts'
 import { stepSwarm } from './swarm.ts'
 import { commitByVote, vote, writableLineages } from './voters.ts'
 import { type Counters, type World, count, newWorld, note, processes, violate } from './world.ts'
@@ -67,6 +75,7 @@ const daily: Happening[] = [
   { weight: 20, run: (world) => void stepLeader(world, anyHost(world)) },
   { weight: 14, run: software },
   { weight: 40, run: write },
+  { weight: 6, run: writeOutside },
   { weight: 16, run: (world) => pass(world, world.random.below(3000)) },
   { weight: 2, run: electLeader },
 ]
@@ -87,6 +96,7 @@ const faults: Happening[] = [
   { weight: 0.3, run: (world) => removeHost(world, anyHost(world)) },
   { weight: 1, run: partition },
   { weight: 2, run: heal },
+  { weight: 1, run: cutOff },
   { weight: 1, run: (world) => pass(world, 10_000 + world.random.below(60_000)) },
   { weight: 0.7, run: (world) => scale(world, 1 + world.random.below(5)) },
   { weight: 0.3, run: (world) => scale(world, 0) },
@@ -141,6 +151,7 @@ function software(world: World): void {
   else {
     regroup(world)
     progress(world)
+    keepOutside(world)
   }
 }
 
@@ -172,7 +183,7 @@ function write(world: World): void {
 /** `muster recover`, with the copy that a sensible person would choose. */
 function obeyPerson(world: World): void {
   const { ledger } = world.store
-  if (ledger.phase !== 'held') return
+  if (ledger.phase !== 'held' || runsOutside(world)) return
   const copies = world.hosts
     .filter(({ up, removed }) => up && !removed)
     .flatMap((host) => [...host.folders.values()].map((folder) => ({ host, folder })))
@@ -273,6 +284,7 @@ const finish = (world: World): void => {
     round(world)
     const leads = world.hosts.some(({ agent }) => agent?.manager.leading)
     if (!leads) electLeader(world)
+    if (rounds === 100 && world.store.ledger.phase === 'formed') beginAgainOutside(world)
     // Held for long with everybody there: it needs a person, and a person must be enough.
     held = world.store.ledger.phase === 'held' ? held + 1 : 0
     if (held === 60) {
@@ -323,6 +335,7 @@ export const runHistory = (seed: number): Outcome => {
     hosts: random.chance(0.7) ? 3 : 5,
     wanted: random.chance(0.8) ? 3 : 1 + random.below(5),
   })
+  if (!voters && random.chance(0.25)) beginOutside(world, 1 + random.below(5))
   electLeader(world)
   // Some histories begin with a cluster that runs, some with the first moment.
   if (random.chance(0.7)) for (let i = 0; i < 30 && !isWhole(world); i++) round(world)

@@ -140,6 +140,8 @@ export interface World {
   topology: Topology
   verbs: ReadonlySet<LeaderVerb>
   hosts: SimHost[]
+  /** Where members run that are not Muster's; null: there are none. Others look after it. */
+  elsewhere: SimHost | null
   store: { version: number; ledger: Ledger }
   services: Map<MemberId, SimService>
   headVersion: number
@@ -163,6 +165,18 @@ export const newAgent = (now: number): Agent => ({
   manager: { since: now, ledger: null, heard: new Map(), catalogs: [], leading: null },
 })
 
+export const newHost = (id: string): SimHost => ({
+  id,
+  up: true,
+  removed: false,
+  group: 0,
+  downSince: 0,
+  agent: null,
+  folders: new Map(),
+  places: new Map(),
+  backups: [],
+})
+
 export const newWorld = (
   random: Random,
   {
@@ -182,16 +196,10 @@ export const newWorld = (
   topology,
   verbs,
   hosts: Array.from({ length: hosts }, (_, i) => ({
-    id: `h${i + 1}`,
-    up: true,
-    removed: false,
-    group: 0,
-    downSince: 0,
+    ...newHost(`h${i + 1}`),
     agent: newAgent(1_000_000),
-    folders: new Map(),
-    places: new Map(),
-    backups: [],
   })),
+  elsewhere: null,
   store: { version: 1, ledger: { ...firstLedger(CLUSTER, 'simulated'), uid: 'u1' } },
   services: new Map(),
   headVersion: 1,
@@ -229,7 +237,7 @@ export const hasQuorum = (world: World, host: SimHost): boolean => {
 
 export const processes = (world: World): Process[] => {
   const found: Process[] = []
-  for (const { places } of world.hosts) {
+  for (const { places } of [...world.hosts, ...(world.elsewhere ? [world.elsewhere] : [])]) {
     for (const { process } of places.values()) if (process) found.push(process)
   }
   return found

@@ -13,6 +13,7 @@ const situation = (start: Start): Situation => ({
   self: 'shop_kv-2',
   name: 'tasks.shop_kv-2',
   subnet: '10.0.1.0/24',
+  hostAddress: '192.0.2.7',
   peers: [
     { id: 'shop_kv-1', name: 'tasks.shop_kv-1', address: null, ready: false },
     { id: 'shop_kv-3', name: 'tasks.shop_kv-3', address: '10.0.1.5', ready: true },

@@ -19,6 +19,7 @@ const situation = (start: Start, over: Partial<Situation> = {}): Situation => ({
   self: 'shop_db-2',
   name: 'shop_db-2',
   subnet: '10.0.1.0/24',
+  hostAddress: '192.0.2.7',
   peers: [
     { id: 'shop_db-1', name: 'shop_db-1', address: '10.0.1.5', ready: true },
     { id: 'shop_db-3', name: 'shop_db-3', address: null, ready: false },
@@ -71,6 +72,34 @@ describe('what a member starts with', () => {
     expect(file(situation({ kind: 'join', position }), 'start')).toContain(
       'join=gcomm://10.0.1.5:4567\n',
     )
+  })
+
+  it('founds nothing when there is nobody to join', () => {
+    const script = file(situation({ kind: 'join', position: null }, { peers: [] }), 'start')
+    expect(script).toContain('there is nobody to join"\nexit 1\n')
+    expect(script).not.toContain('gcomm://')
+  })
+
+  it('joins members outside, and is reached at its host', () => {
+    const options = galera.options(
+      { members: ['db.lan', '192.0.2.9:5567'], cluster: 'old' },
+      new Map(),
+    )
+    const alone = situation({ kind: 'join', position }, { peers: [], options })
+    expect(file(alone, 'start')).toContain('join=gcomm://db.lan:4567,192.0.2.9:5567\n')
+    expect(file(alone, 'start')).toContain('\naddress=192.0.2.7\n')
+    expect(file(alone, 'my.cnf')).toContain('wsrep_cluster_name=old\n')
+    expect(file(alone, 'my.cnf')).toContain('ist.recv_bind=0.0.0.0')
+    expect(galera.outside?.(options)).toEqual({
+      members: ['db.lan', '192.0.2.9:5567'],
+      ports: [4567, 4568, 4444],
+    })
+    // Whoever is ready knows the others, and belongs to the right cluster.
+    const together = situation({ kind: 'join', position }, { options })
+    expect(file(together, 'start')).toContain('join=gcomm://10.0.1.5:4567\n')
+    execFileSync('sh', ['-n'], { input: file(alone, 'start') })
+    const lost = situation({ kind: 'join', position }, { hostAddress: null, options })
+    expect(file(lost, 'start')).toContain('address of its host is not known"; exit 1')
   })
 
   it('prefers the donors that it is given', () => {
@@ -263,6 +292,10 @@ describe('what a running member says', () => {
       stuck: null,
     })
     expect(readAnswer('muster_starting\t1')?.status.role).toBe('outside')
+    expect(readAnswer('muster_denied\t1')).toMatchObject({
+      status: { role: 'outside' },
+      doing: expect.stringContaining('root@localhost'),
+    })
   })
   it('is unknown rather than guessed', () => {
     fc.assert(
@@ -290,6 +323,25 @@ describe('its options', () => {
     expect(galera.options({ provider: { 'gcache.size': '2G' } }, new Map())).toMatchObject({
       provider: { 'gcache.size': '2G' },
     })
+    expect(galera.outside?.(galera.options({}, new Map()))).toBe(null)
+    expect(galera.outside?.(galera.options({ reachable: true }, new Map()))?.members).toEqual([])
+    expect(() => galera.options({ members: ['10.0.0.5'] }, new Map())).toThrow(
+      'what their cluster is called',
+    )
+    expect(() => galera.options({ members: ['a b'], cluster: 'x' }, new Map())).toThrow(
+      'expected an address',
+    )
+    expect(() => galera.options({ reachable: true, tls: true }, new Map())).toThrow(
+      'no certificate',
+    )
+    const environment = new Map([
+      ['CLUSTER_MEMBERS', '10.0.0.5, 10.0.0.6:4567'],
+      ['CLUSTER', 'database'],
+    ])
+    const told = { members: ['10.0.0.5', '10.0.0.6:4567'], cluster: 'database' }
+    expect(galera.options({}, environment)).toMatchObject(told)
+    expect(galera.options(galera.options({}, environment), new Map())).toMatchObject(told)
+    expect(galera.options({ cluster: 'x' }, environment)).toMatchObject({ cluster: 'x' })
     expect(() => galera.options({ tsl: true }, new Map())).toThrow('no option "tsl"')
     expect(() =>
       galera.options({ provider: { 'gcache.size': '1;pc.bootstrap=true' } }, new Map()),

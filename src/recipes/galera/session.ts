@@ -15,13 +15,16 @@ data=${DATA}
 client="${CLIENT} --batch --skip-column-names --unbuffered --force"
 while read -r line; do
   # Answered in every state of the server; most statements are refused outside the cluster.
-  if $client --connect-timeout=1 --execute='SHOW VARIABLES LIKE "wsrep_on"' >/dev/null 2>&1; then
+  if why=$($client --connect-timeout=1 --execute='SHOW VARIABLES LIKE "wsrep_on"' 2>&1 >/dev/null); then
     # What was received is on the disk before it counts.
     sync -f "$data"
     echo "\${line##* }"
     exec $client 2>&1
   fi
-  if [ -d "$data/.sst" ]; then
+  if [ "\${why#*Access denied}" != "$why" ]; then
+    # Of a cluster that was made elsewhere: the accounts are as they were there.
+    echo "muster_denied	1"
+  elif [ -d "$data/.sst" ]; then
     echo "muster_transfer	$(du -sk "$data/.sst" 2>/dev/null | cut -f 1)"
   else
     echo "muster_starting	1"
@@ -76,6 +79,9 @@ export const readAnswer = (text: string): Answer | null => {
   }
   const transfer = said.get('muster_transfer')
   if (transfer !== undefined) return absent('joining', `receiving state, ${megabytes(transfer)}`)
+  if (said.has('muster_denied')) {
+    return absent('outside', 'root@localhost is not let in by the socket (VIA unix_socket)')
+  }
   if (said.has('muster_starting')) return absent('outside', 'starting')
 
   const primary = said.get('wsrep_cluster_status')

@@ -3,6 +3,18 @@ import type { Situation } from '../recipe.ts'
 /** Galera and MariaDB accept names of clusters up to this long. */
 const NAME_LENGTH = 32
 
+/** The recipe's options, as its files are made from them. */
+export interface GaleraOptions {
+  tls: boolean
+  provider: Record<string, string>
+  /** Undefined: a name is made. */
+  cluster: string | undefined
+  /** There are members that Muster does not run, or there may be. */
+  outside: boolean
+  /** Where they are. */
+  members: readonly string[]
+}
+
 /** Two clusters never take each other for the same: part of the name is made once, at random. */
 export const clusterName = ({ cluster, uid }: Pick<Situation, 'cluster' | 'uid'>): string => {
   const mark = uid.slice(0, 8)
@@ -66,13 +78,15 @@ commonname=
  * The member's configuration, read after the image's and the user's own files: what a cluster must
  * not be without. Everything here is the same however the member starts.
  */
-export const renderSettings = (
-  situation: Situation,
-  options: { tls: boolean; provider: Record<string, string> },
-): string => {
+export const renderSettings = (situation: Situation, options: GaleraOptions): string => {
   // A trailing comma: if none of these can, any other may.
   const donors = situation.donors.map((donor) => `${donor},`).join('')
-  const provider = providerOptions({ ...options.provider, ...(options.tls ? TLS_PROVIDER : {}) })
+  const provider = providerOptions({
+    ...options.provider,
+    ...(options.tls ? TLS_PROVIDER : {}),
+    // Reached at its host's address, which it does not have itself.
+    ...(options.outside ? { 'ist.recv_bind': '0.0.0.0' } : {}),
+  })
   return `[mariadbd]
 datadir=/var/lib/mysql
 socket=/run/mysqld/mysqld.sock
@@ -86,7 +100,7 @@ default_storage_engine=InnoDB
 innodb_autoinc_lock_mode=2
 binlog_format=ROW
 wsrep_on=ON
-wsrep_cluster_name=${clusterName(situation)}
+wsrep_cluster_name=${options.cluster ?? clusterName(situation)}
 wsrep_node_name=${situation.self}
 wsrep_provider_options="${provider}"
 # Donors go on serving. MariaDB knows its own user by the socket, so there is no password.

@@ -1,7 +1,7 @@
 import { ownAddress, quote } from '../shell.ts'
 import type { Position } from '../../catalog/index.ts'
 import type { Peer, Situation } from '../recipe.ts'
-import { TLS_DIR } from './settings.ts'
+import { type GaleraOptions, TLS_DIR } from './settings.ts'
 
 export const DATA = '/var/lib/mysql'
 export const SOCKET = '/run/mysqld/mysqld.sock'
@@ -9,7 +9,8 @@ export const SOCKET = '/run/mysqld/mysqld.sock'
 export const SEED = 'galera-seed'
 /** In the data folder while it is made: what it holds is of no use yet. */
 export const FORMING = 'muster-forming'
-const GALERA_PORT = 4567
+/** Where members talk with each other. */
+export const GALERA_PORT = 4567
 
 /** Sets `provider`, wherever the image has it. */
 export const FIND_PROVIDER = `provider=
@@ -19,7 +20,7 @@ done
 [ -n "$provider" ] || { echo "this image has no Galera" >&2; exit 1; }`
 
 /** The container's entrypoint: prepares the data folder, then becomes the server. */
-export const renderStart = (situation: Situation, options: { tls: boolean }): string => {
+export const renderStart = (situation: Situation, options: GaleraOptions): string => {
   const { self, cluster, epoch, start, subnet } = situation
   return `#!/bin/sh
 # ${self} of ${cluster}: ${start.kind}, epoch ${epoch}.
@@ -38,7 +39,11 @@ install -d -o mysql -g mysql "$run"
 rm -f "$data/wsrep_sst.pid" "$data/sst_in_progress" "$data/gvwstate.dat"
 
 ${FIND_PROVIDER}
-address=$(${ownAddress(subnet)}) || { say ${quote(`no address in ${subnet}`)}; exit 1; }
+${
+  options.outside
+    ? outsideLines(situation)
+    : `address=$(${ownAddress(subnet)}) || { say ${quote(`no address in ${subnet}`)}; exit 1; }`
+}
 ${options.tls ? tlsLines(situation) : ''}
 # Galera believes the position that it is given only if this file names the same history.
 state() { # HISTORY SAFE_TO_BOOTSTRAP
@@ -48,13 +53,13 @@ state() { # HISTORY SAFE_TO_BOOTSTRAP
   mv "$data/grastate.new" "$data/grastate.dat"
 }
 
-${startLines(start, situation.peers)}
+${startLines(start, joinable(situation.peers, options))}
 exec mariadbd --defaults-extra-file="$settings" "$@" --user=mysql --wsrep-provider="$provider" \\
   --wsrep-node-address="$address" --wsrep-cluster-address="$join" $how
 `
 }
 
-const startLines = (start: Situation['start'], peers: readonly Peer[]): string => {
+const startLines = (start: Situation['start'], join: readonly string[]): string => {
   switch (start.kind) {
     case 'form':
       return formLines
@@ -64,6 +69,8 @@ join=gcomm://
 how="--wsrep-new-cluster --wsrep-start-position=${positionWord(start.position)}"`
     case 'join':
     case 'rejoin':
+      // Without an address Galera would found a cluster.
+      if (join.length === 0) return `say "there is nobody to join"\nexit 1`
       return `${
         start.position === null
           ? `# All that is in the folder is replaced by what a donor sends. Until that has come whole, .sst marks it
@@ -73,10 +80,16 @@ sync -f "$data"
 rm -f "$data/grastate.dat"`
           : stateLines(start.position, false)
       }
-join=${quote(`gcomm://${addressesOf(peers).join(',')}`)}
+join=${quote(`gcomm://${join.join(',')}`)}
 how=${start.position === null ? '' : `--wsrep-start-position=${positionWord(start.position)}`}`
   }
 }
+
+/** Members outside reach it at its host, whose ports lead to it. */
+const outsideLines = ({ hostAddress }: Situation): string =>
+  hostAddress === null
+    ? 'say "the address of its host is not known"; exit 1'
+    : `address=${quote(hostAddress)}`
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const NUMBER = /^\d+$/
@@ -93,8 +106,13 @@ const stateLines = (position: Position, safe: boolean): string =>
   `say ${quote(`data at ${positionWord(position)}`)}
 state ${position.history} ${safe ? 1 : 0}`
 
-const addressesOf = (peers: readonly Peer[]): string[] =>
-  peers.flatMap(({ address }) => (address === null ? [] : [`${address}:${GALERA_PORT}`]))
+/** Who is asked to let it in. Members outside only while no other is ready, which knows them all. */
+const joinable = (peers: readonly Peer[], { members }: GaleraOptions): string[] => [
+  ...peers.flatMap(({ address }) => (address === null ? [] : [`${address}:${GALERA_PORT}`])),
+  ...(peers.some(({ ready }) => ready)
+    ? []
+    : members.map((each) => (each.includes(':') ? each : `${each}:${GALERA_PORT}`))),
+]
 
 /**
  * Makes the data folder; when it has been made and the first start failed, goes on with what is there.

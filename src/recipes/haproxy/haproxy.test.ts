@@ -17,6 +17,7 @@ const server = (name: string, address: string, over: Partial<SeenServer> = {}): 
 })
 const view = (servers: SeenServer[], writerPorts: number[] = [], keeps = servers): View => ({
   service: 'shop_lb',
+  self: null,
   find: (name) => (name === 'db' ? { name, servers, keeps, writerPorts } : null),
 })
 const MEMBERS = [
@@ -111,7 +112,7 @@ describe('its configuration', () => {
     accepts(config)
   })
   it('stands without the service', () => {
-    const none: View = { service: 'shop_lb', find: () => null }
+    const none: View = { service: 'shop_lb', self: null, find: () => null }
     accepts(file(none, '3306'))
   })
   it('writes down who may keep connections', () => {

@@ -30,10 +30,22 @@ export interface SeenService {
   writerPorts: readonly number[]
 }
 
+/** A container as it sees itself. */
+export interface Self {
+  /** `web.2.x7`, as the others know it. */
+  name: string
+  /** Number of the replica, which its successor has too; 0 in a service with one on each host. */
+  slot: number
+  /** Name of its host. */
+  host: string
+}
+
 /** What may be seen from a service. */
 export interface View {
   /** Full name of the service that looks. */
   service: string
+  /** The container that looks; null where all of a host have the same files. */
+  self: Self | null
   /** A service of the same stack, or any by its full name. Null: there is none, or no common network. */
   find: (name: string) => SeenService | null
 }
@@ -56,6 +68,8 @@ export interface RenderedRecipe {
   claims: (environment: ReadonlyMap<string, string>) => boolean
   /** Checks the recipe's options and the service's environment; throws MusterError for people. */
   options: (given: Record<string, unknown>, file: FromFile) => Record<string, unknown>
+  /** Its containers have different files, although they are of one service: they show which it is. */
+  ownFiles?: (options: Record<string, unknown>) => boolean
   /** Null: the image's own. Files are under /muster, read-only. */
   entrypoint: string[] | null
   render: (view: View, options: Record<string, unknown>) => RenderedFile[]

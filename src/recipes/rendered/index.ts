@@ -4,7 +4,7 @@ import { template } from '../template/index.ts'
 import type { RenderedRecipe } from './contract.ts'
 
 export * from './contract.ts'
-export { viewFrom } from './view.ts'
+export { type OwnTask, viewFrom } from './view.ts'
 
 /** Every recipe for ordinary services that comes with Muster. */
 export const RENDERED_RECIPES: readonly RenderedRecipe[] = [haproxy, template]

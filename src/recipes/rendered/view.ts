@@ -3,6 +3,7 @@ import {
   type CatalogService,
   type Cluster,
   type Endpoint,
+  type HostId,
   isHeard,
   memberReport,
   type NetworkId,
@@ -12,8 +13,23 @@ import {
 } from '../../catalog/index.ts'
 import type { SeenServer, SeenService, View } from './contract.ts'
 
-/** What the containers of a service may see of the others; null if the catalog does not know it. */
-export const viewFrom = (catalog: Catalog, service: string): View | null => {
+/** A container of a service, as Swarm names it. */
+export interface OwnTask {
+  /** Its id. */
+  id: string
+  slot: number
+  host: HostId
+}
+
+/**
+ * What the containers of a service may see of the others; null if the catalog does not know it. `task`:
+ * the one that looks.
+ */
+export const viewFrom = (
+  catalog: Catalog,
+  service: string,
+  task: OwnTask | null = null,
+): View | null => {
   const named = new Map([...catalog.services.values()].map((each) => [each.name, each]))
   const self = named.get(service)
   if (!self) return null
@@ -35,16 +51,27 @@ export const viewFrom = (catalog: Catalog, service: string): View | null => {
         .map(({ port }) => port),
     }
   }
-  return { service, find }
+  return {
+    service,
+    self: task && {
+      name: nameOf(self, task),
+      slot: task.slot,
+      host: catalog.hosts.get(task.host)?.name ?? task.host,
+    },
+    find,
+  }
 }
 
 type Seen = Pick<SeenService, 'servers' | 'keeps'>
 
 const byName = (a: SeenServer, b: SeenServer): number => (a.name < b.name ? -1 : 1)
 
+const nameOf = (service: CatalogService, { id, slot }: { id: string; slot: number }): string =>
+  `${shortName(service.name, service.stack)}.${slot}.${id.slice(0, 8)}`
+
 const replicasOf = (catalog: Catalog, service: CatalogService, network: NetworkId): Seen => {
   const server = (endpoint: Endpoint): SeenServer => ({
-    name: `${shortName(service.name, service.stack)}.${endpoint.slot}.${endpoint.id.slice(0, 8)}`,
+    name: nameOf(service, endpoint),
     address: endpoint.addresses[network] ?? '',
     host: catalog.hosts.get(endpoint.host)?.name ?? endpoint.host,
     writer: false,

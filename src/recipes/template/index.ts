@@ -2,10 +2,14 @@ import { z } from 'zod'
 import { MusterError } from '../../base/index.ts'
 import { checkOptions } from '../options.ts'
 import type { RenderedRecipe, View } from '../rendered/contract.ts'
-import { parseTemplate, renderTemplate, variablesOf, type Variables } from './mustache.ts'
+import { listsOf, parseTemplate, renderTemplate, variablesOf, type Variables } from './mustache.ts'
 
 const SERVER = ['name', 'address', 'host']
-const EVERYWHERE = ['service']
+/** Of the container whose files they are. */
+const OWN = ['self.name', 'self.slot', 'self.host']
+/** The list of the other containers of the same service. */
+const PEERS = 'self.peers'
+const EVERYWHERE = ['service', ...OWN]
 /** All of it travels in a label of the container. */
 const MAX_LENGTH = 64 * 1024
 
@@ -38,6 +42,12 @@ const checkVariables = (path: string, text: string): void => {
 
 /** `web`: its servers. `db:writer`: the one that takes the writes. */
 const serversOf = (view: View, list: string): Variables[] => {
+  if (list === PEERS) {
+    const { servers = [] } = view.find(view.service) ?? {}
+    return servers
+      .filter(({ name }) => name !== view.self?.name)
+      .map(({ name, address, host }) => ({ name, address, host }))
+  }
   const [name = '', only] = list.split(':')
   const seen = view.find(name)?.servers ?? []
   const wanted = only === 'writer' ? seen.filter(({ writer }) => writer) : firm(seen)
@@ -79,13 +89,27 @@ export const template: RenderedRecipe = {
     }
     return { ...options, files }
   },
+  ownFiles: (given) =>
+    Object.values(optionsOf(given).files).some((text) => {
+      const nodes = parseTemplate(typeof text === 'string' ? text : '')
+      return (
+        variablesOf(nodes).some(({ name }) => OWN.includes(name)) || listsOf(nodes).includes(PEERS)
+      )
+    }),
   entrypoint: null,
   render: (view, given) =>
     Object.entries(optionsOf(given).files).map(([path, text]) => ({
       path,
       content: renderTemplate(
         parseTemplate(typeof text === 'string' ? text : ''),
-        { service: view.service },
+        {
+          service: view.service,
+          ...(view.self && {
+            'self.name': view.self.name,
+            'self.slot': String(view.self.slot),
+            'self.host': view.self.host,
+          }),
+        },
         (list) => serversOf(view, list),
       ),
     })),

@@ -14,6 +14,7 @@ const server = (name: string, address: string, over: Partial<SeenServer> = {}): 
 })
 const view = (services: Record<string, SeenServer[]>): View => ({
   service: 'shop_front',
+  self: { name: 'front.2.b', slot: 2, host: 'host-7' },
   find: (name) =>
     services[name] === undefined
       ? null
@@ -58,6 +59,18 @@ describe('a template', () => {
     const donor = server('db-1', '10.0.1.5', { backup: true })
     expect(made('{{#db}}{{name}}{{/db}}', { db: [donor, server('db-2', '10.0.1.6')] })).toBe('db-2')
     expect(made('{{#db}}{{name}}{{/db}}', { db: [donor] })).toBe('db-1')
+  })
+  it('knows whose it is, and the others of the same service', () => {
+    const front = [server('front.1.a', '10.0.1.5'), server('front.2.b', '10.0.1.6')]
+    const text =
+      '{{self.slot}} {{self.name}} {{self.host}}{{#self.peers}} {{address}}{{/self.peers}}'
+    expect(made(text, { shop_front: front })).toBe('2 front.2.b host-7 10.0.1.5')
+    expect(made('{{^self.peers}}alone{{/self.peers}}', { shop_front: [front[1]!] })).toBe('alone')
+    const own = (f: string) => template.ownFiles?.(template.options({ files: { f } }, FILE))
+    expect(own('{{self.slot}}')).toBe(true)
+    expect(own('{{#self.peers}}{{name}}{{/self.peers}}')).toBe(true)
+    expect(own('{{#web}}{{self.slot}}{{/web}}')).toBe(true)
+    expect(own(UPSTREAM)).toBe(false)
   })
   it('is refused where it is wrong', () => {
     const refused = (text: string) => () => made(text)

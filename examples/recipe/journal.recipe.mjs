@@ -1,6 +1,6 @@
 /**
  * A recipe for the journal of image/journal: what Muster has to know so that copies of it form a
- * cluster and heal. Goes to /etc/muster/recipes on every host. docs/recipes.md explains each part.
+ * cluster and heal. It travels with the Compose file that names it. docs/recipes.md explains each part.
  *
  * @import { Recipe } from '../../src/recipes/recipe.ts'
  */
