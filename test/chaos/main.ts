@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { machine, markdownTable } from '../../bench/support.ts'
 import { BANK } from './bank/bank.ts'
+import { kindsOf } from './plan.ts'
 import { SUMMARY_HEAD, summaryRows } from './report.ts'
 import { run, takeDown } from './run.ts'
 import type { WorkloadKind } from './workload.ts'
@@ -17,6 +18,8 @@ const WORKLOADS: Readonly<Record<string, WorkloadKind>> = { galera: BANK }
 const { values: options } = parseArgs({
   options: {
     faults: { type: 'string', default: '60' },
+    /** Kinds of faults, separated by commas; all, unless told otherwise. */
+    only: { type: 'string' },
     seed: { type: 'string' },
     minutes: { type: 'string', default: '60' },
     workload: { type: 'string', default: 'galera' },
@@ -65,8 +68,11 @@ const main = async (): Promise<number> => {
   const { results, summary, failed } = await run({
     name: options.name,
     kind,
-    seed,
-    faults,
+    plan: {
+      seed,
+      count: faults,
+      ...(options.only !== undefined && { only: kindsOf(options.only) }),
+    },
     until,
     folder,
     keep: options.keep,

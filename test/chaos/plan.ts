@@ -107,13 +107,29 @@ const round = (random: Random): Step[] => {
   return shuffled(random, [...single, ...pairs])
 }
 
+/** What a run is made from. */
+export interface PlanOptions {
+  seed: number
+  count: number
+  /** Only steps that begin with one of these; all if there are none. */
+  only?: readonly Kind[]
+}
+
 /** The steps of a run: equal seeds give equal steps, and a longer run begins as a shorter one. */
-export const planOf = (seed: number, count: number): Step[] => {
+export const planOf = ({ seed, count, only = [] }: PlanOptions): Step[] => {
   const random = randomOf(seed)
   const steps: Step[] = []
-  while (steps.length < count) steps.push(...round(random))
+  const wanted = ({ fault }: Step) => only.length === 0 || only.includes(fault.kind)
+  while (steps.length < count) steps.push(...round(random).filter(wanted))
   return steps.slice(0, count)
 }
+
+/** Of names separated by commas. Throws on one that is none. */
+export const kindsOf = (text: string): Kind[] =>
+  text.split(',').map((name) => {
+    if (name in KINDS) return name as Kind
+    throw new Error(`"${name}" is none of ${Object.keys(KINDS).join(', ')}`)
+  })
 
 /** `power cut (leader) 3.2 s` */
 export const faultText = ({ kind, victim, forMs }: Fault): string =>

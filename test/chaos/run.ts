@@ -8,7 +8,7 @@ import { bringUp, MemberLab } from '../member-lab.ts'
 import { addDisks, removeDisks } from './disks.ts'
 import { recordEvents, saveEvidence } from './evidence.ts'
 import { aimStep } from './faults.ts'
-import { planOf, type Step, stepText } from './plan.ts'
+import { type PlanOptions, planOf, type Step, stepText } from './plan.ts'
 import { type StepResult, stepLine } from './report.ts'
 import { untilWhole, type Whole } from './whole.ts'
 import type { Violation, Workload, WorkloadKind } from './workload.ts'
@@ -29,8 +29,7 @@ export interface RunOptions {
   /** Of the lab. */
   name: string
   kind: WorkloadKind
-  seed: number
-  faults: number
+  plan: PlanOptions
   /** No fault begins later than this, Date.now. */
   until: number
   /** For logs and evidence. */
@@ -106,16 +105,17 @@ class Torment {
   }
 
   async run(): Promise<StepResult[]> {
-    const { seed, faults, until, say } = this.#options
+    const { plan, until, say, folder } = this.#options
     let whole = await this.#deploy()
     const results: StepResult[] = []
-    for (const step of planOf(seed, faults)) {
+    for (const step of planOf(plan)) {
       if (Date.now() > until) {
-        say(`time is over after ${results.length} of ${faults} faults`)
+        say(`time is over after ${results.length} of ${plan.count} faults`)
         break
       }
       const { result, after } = await this.#step(step, whole)
       results.push(result)
+      await writeFile(join(folder, 'results.json'), JSON.stringify(results, null, 1))
       say(stepLine(results.length, result))
       if (result.violations.length > 0 || after === null) break
       whole = after
