@@ -91,7 +91,9 @@ export class ClusterLeader {
       this.#explain(decision)
       if (decision.kind === 'wait') {
         const calm =
-          reading.ledger.phase === 'formed' && facts.wanted !== null && hasReadyWriter(reading)
+          reading.ledger.phase === 'formed' &&
+          facts.wanted !== null &&
+          (!facts.topology.writer || hasReadyWriter(reading))
         this.#loop.wakeIn(calm ? IDLE_MS : BUSY_MS)
         return
       }
