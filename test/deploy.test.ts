@@ -354,7 +354,7 @@ describe('a running stack', () => {
     const stack = {
       name: 'slow',
       services: {
-        web: { image: APP, entrypoint: slow },
+        late: { image: APP, entrypoint: slow },
         client: { image: APP, entrypoint: ['sleep', 'infinity'], init: true },
       },
     }
@@ -367,13 +367,13 @@ describe('a running stack', () => {
       '-e',
       `my ($end, %seen) = (time + 10);
        while (time < $end) {
-         my $s = IO::Socket::INET->new(PeerAddr => "web", PeerPort => 8080, Timeout => 2);
+         my $s = IO::Socket::INET->new(PeerAddr => "late", PeerPort => 8080, Timeout => 2);
          $seen{$s ? "connected" : $@}++;
          select undef, undef, undef, 0.02;
        }
        print "$_: $seen{$_}\n" for sort keys %seen`,
     ])
-    expect((await muster(['scale', 'slow_web=4'])).exitCode).toBe(0)
+    expect((await muster(['scale', 'late=4'])).exitCode).toBe(0)
     expect((await asking).stdout).toMatch(/^connected: \d{2,}\n$/)
     expect((await muster(['down', 'slow', '--yes'])).exitCode).toBe(0)
   })
