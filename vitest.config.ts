@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 /** Clusters of databases on five hosts: too much for two cores at every change. */
-const CLUSTERS = ['test/galera.test.ts', 'test/example-galera.test.ts', 'test/outside.test.ts']
+const CLUSTERS = [
+  'test/galera.test.ts',
+  'test/example-galera.test.ts',
+  'test/etcd.test.ts',
+  'test/example-kv.test.ts',
+  'test/outside.test.ts',
+]
 
 /** Of the parts of `npm run test:chaos` that need no lab. */
 const CHAOS = 'test/chaos/**/*.test.ts'

@@ -1,5 +1,7 @@
 /** The recipe etcd by hand: every way in which a member starts, on a real server, without the platform. */
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../src/base/index.ts'
 import type { Position } from '../src/catalog/index.ts'
 import { type Lab, ensureImages, labUp } from '../src/lab/index.ts'
 import { etcd } from '../src/recipes/index.ts'
@@ -47,7 +49,13 @@ describe('etcd by hand', () => {
   beforeAll(async () => {
     lab = await labUp({ name: 'etcd', hosts: 1, agent: false })
     await ensureImages(lab, [{ name: IMAGE, context: 'images/etcd' }])
-    cluster = new MembersByHand({ lab, host: HOST, recipe: etcd, image: `registry:5000/${IMAGE}` })
+    cluster = new MembersByHand({
+      lab,
+      host: HOST,
+      recipe: etcd,
+      image: `registry:5000/${IMAGE}`,
+      options: { snapshots: { every: '1s', keep: 2 } },
+    })
     await cluster.prepare()
   }, 600_000)
   afterAll(async () => {
@@ -162,5 +170,56 @@ describe('etcd by hand', () => {
     }
     await agree(some(1, 2, 3))
     expect(await members(one(1))).toEqual(['shop_db-1', 'shop_db-2', 'shop_db-3'])
+  })
+
+  const files = async (member: MemberByHand) =>
+    (await readdir(member.path('data', 'snapshots'))).filter((name) => etcd.snapshots?.read(name))
+
+  it('puts whole copies beside its data, and goes on with one of them', async () => {
+    await put(one(1), 'colour', 'white')
+    const before = new Set(await files(one(1)))
+    const snapshot = await until(
+      'a snapshot',
+      // The second one began after the write.
+      async () => {
+        const newer = (await files(one(1))).filter((name) => !before.has(name)).sort()
+        return newer[1]
+      },
+      { timeoutMs: 20_000 },
+    )
+    await put(one(1), 'colour', 'black')
+    await Promise.all(some(1, 2, 3).map((member) => member.kill()))
+    expect((await files(one(1))).length).toBeLessThanOrEqual(2)
+    for (const member of some(2, 3)) await member.loseVolume()
+    const wal = one(1).path('data', 'member', 'wal')
+    for (const name of await readdir(wal)) {
+      if (name.endsWith('.wal'))
+        await writeFile(`${wal}/${name}`, 'not a log at all, but long enough')
+    }
+    expect((await one(1).recover())?.damaged).toMatch(/etcd cannot read it/)
+    const restore = () => one(1).helper(etcd.snapshots!.restore(snapshot, 'x1'), 'restore')
+    expect(await timed('restore', restore)).toEqual({ damaged: null })
+    // As after a crash in the midst of it.
+    expect(await restore()).toEqual({ damaged: null })
+    const position = await recovered(one(1))
+    expect(position.history).not.toBe(etcd.snapshots?.read(snapshot)?.position.history)
+    await one(1).start({ kind: 'first', position })
+    await one(1).ready()
+    expect(await members(one(1))).toEqual(['shop_db-1'])
+    expect(await get(one(1), 'colour')).toBe('white')
+    await one(2).start({ kind: 'join', position: null })
+    await one(2).ready()
+    await agree(some(1, 2))
+  })
+
+  it('refuses a copy that is not whole', async () => {
+    await one(1).kill()
+    const [name = ''] = await files(one(1))
+    const path = one(1).path('data', 'snapshots', name)
+    const bytes = await readFile(path)
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0xff
+    await writeFile(path, bytes)
+    const answer = await one(1).helper(etcd.snapshots!.restore(name, 'x2'), 'restore')
+    expect(answer?.damaged).toMatch(/hash|sha256/)
   })
 })

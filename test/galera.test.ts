@@ -133,7 +133,7 @@ describe('a service with the recipe galera', () => {
     await Promise.all([galera.loseVolume(writer), galera.kill(...readers)])
     await galera.held()
     const why = await galera.must(['why', 'db'])
-    expect(why).toContain('muster recover db --from MEMBER')
+    expect(why).toContain('muster recover db [--from MEMBER]')
     for (const each of before) expect(why).toContain(each.member)
     const refused = await galera.muster(['recover', 'db', '--from', writer.member, '--yes'])
     expect(refused.exitCode).toBe(2)

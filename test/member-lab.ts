@@ -65,7 +65,21 @@ export class MemberLab implements AsyncDisposable {
   readonly stack: string
   readonly service: string
 
-  constructor({ lab, stack, service }: { lab: Lab; stack: string; service: string }) {
+  /** One of its members takes the writes. */
+  readonly #hasWriter: boolean
+
+  constructor({
+    lab,
+    stack,
+    service,
+    hasWriter = true,
+  }: {
+    lab: Lab
+    stack: string
+    service: string
+    hasWriter?: boolean
+  }) {
+    this.#hasWriter = hasWriter
     this.lab = lab
     this.stack = stack
     this.service = service
@@ -98,7 +112,7 @@ export class MemberLab implements AsyncDisposable {
     return JSON.parse(text) as MemberLine[]
   }
 
-  /** Until so many members serve, one of them as the writer. */
+  /** Until so many members serve, one of them as the writer if there has to be one. */
   async ready(count: number, timeoutMs = 120_000): Promise<MemberLine[]> {
     let seen: MemberLine[] = []
     const host = this.lab.hosts[0]
@@ -114,7 +128,7 @@ export class MemberLab implements AsyncDisposable {
         return (
           seen.length === count &&
           seen.every((each) => each.state === 'serving') &&
-          seen.some((each) => each.role === 'writer')
+          (!this.#hasWriter || seen.some((each) => each.role === 'writer'))
         )
       },
       { timeoutMs, intervalMs: 100 },

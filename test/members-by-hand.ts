@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { until } from '../src/base/index.ts'
 import { connectEngine, type Engine, type ExecSession } from '../src/engine/index.ts'
 import type { Lab } from '../src/lab/index.ts'
-import type { Answer, Peer, Recipe, Recovered, Start } from '../src/recipes/index.ts'
+import type { Answer, Peer, Question, Recipe, Recovered, Start } from '../src/recipes/index.ts'
 
 const NETWORK = 'members'
 const SUBNET = '10.199.0.0/24'
@@ -90,13 +90,19 @@ export class MemberByHand {
 
   /** As the gate asks: what is in the folder, and how far. */
   async recover(): Promise<Recovered | null> {
-    const { recipe, engine, image } = this.cluster
+    const { recipe } = this.cluster
     await mkdir(this.path('data'), { recursive: true })
     if (!recipe.holdsData(await readdir(this.path('data'))) || recipe.recover === null) {
       return { position: null, clean: false, damaged: null }
     }
-    const [entry = '', ...rest] = recipe.recover.command
-    const { Id } = await engine.createContainer(`${this.id}-recover`, {
+    return this.helper(recipe.recover, 'recover')
+  }
+
+  /** Runs a question's command on the data at rest. */
+  async helper<T>(question: Question<T>, name: string): Promise<T | null> {
+    const { recipe, engine, image } = this.cluster
+    const [entry = '', ...rest] = question.command
+    const { Id } = await engine.createContainer(`${this.id}-${name}`, {
       Image: image,
       Entrypoint: [entry],
       Cmd: rest,
@@ -106,12 +112,12 @@ export class MemberByHand {
     try {
       await engine.startContainer(Id)
       const ended = await until(
-        `${this.id} to be recovered`,
+        `${this.id}: ${name}`,
         async () => {
           const { State } = await engine.inspectContainer(Id)
           return State?.Status === 'exited' ? (State.ExitCode ?? -1) : false
         },
-        { timeoutMs: recipe.recover.timeoutMs, intervalMs: 50 },
+        { timeoutMs: question.timeoutMs, intervalMs: 50 },
       )
       let stdout = ''
       let stderr = ''
@@ -119,7 +125,7 @@ export class MemberByHand {
         if (stream === 'stdout') stdout += `${text}\n`
         else stderr += `${text}\n`
       }
-      return recipe.recover.read({ exit: ended, stdout, stderr })
+      return question.read({ exit: ended, stdout, stderr })
     } finally {
       await engine.removeContainer(Id, { force: true })
     }

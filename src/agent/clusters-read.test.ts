@@ -24,7 +24,7 @@ const ledger: Ledger = {
     reason: 'two histories',
     copies: [{ member: 'shop_db-1', host: 'h1', data: 'unheard', position: null }],
   },
-  order: { epoch: 2, from: 'shop_db-1', by: 'root', at: 4 },
+  order: { epoch: 2, from: 'shop_db-1', snapshot: null, by: 'root', at: 4 },
 }
 const config = (label: string) =>
   ({ ID: 'c1', Spec: { Name: 'ledger', Labels: { [LABEL.ledger]: label } } }) as unknown as Config

@@ -57,6 +57,16 @@ export interface MemberStatus {
   leads: boolean | null
 }
 
+/** A copy of the data that a running member has put beside them, for when the data cannot be used. */
+export interface DataSnapshot {
+  /** Of its file. */
+  name: string
+  /** It holds at least this. */
+  position: Position
+  /** When it was made; milliseconds since 1970. */
+  at: number
+}
+
 /** A member's name together with its host: two hosts may hold data under the same name. */
 export type ReportId = string
 export const reportId = ({ host, id }: Pick<MemberReport, 'host' | 'id'>): ReportId =>
@@ -84,6 +94,10 @@ export interface MemberReport {
   clean: boolean
   /** Highest epoch in which this folder's data was the first of its cluster and became primary; 0 for never. Durable. */
   founded: number
+  /** The newest beside its data. */
+  snapshot: DataSnapshot | null
+  /** `at` of the order for which its data were made of a snapshot; null if they were not. Durable. */
+  restored: number | null
   status: MemberStatus | null
   /** Takes traffic: ready, its causal probe has passed, and its clock shows no gap. */
   ready: boolean
@@ -159,6 +173,8 @@ export interface Ledger {
 export interface Order {
   epoch: number
   from: MemberId
+  /** Name of the snapshot beside that member's data of which they are to be made anew; null: the data. */
+  snapshot: string | null
   /** Who said so, for the record. */
   by: string
   /** Milliseconds since 1970. */

@@ -49,6 +49,8 @@ export const sampleMember = (id: string, over: Partial<MemberReport> = {}): Memb
   recovered: false,
   clean: false,
   founded: 0,
+  snapshot: null,
+  restored: null,
   status: null,
   ready: false,
   container: null,

@@ -14,6 +14,7 @@ import {
 } from './decode.ts'
 import {
   DATA_STATES,
+  type DataSnapshot,
   type Ledger,
   MEMBER_ROLES,
   type MemberReport,
@@ -117,6 +118,9 @@ const position: Decode<Position> = object(inHistory)
 /** Identity of a data folder. */
 const volume = text(/^[\w-]{1,64}$/, 'the identity of a folder')
 const sentence = anyText(4096)
+/** Name of a file in one folder. */
+const fileName = text(/^[\w-][\w.-]{0,254}$/, 'the name of a file')
+const snapshot: Decode<DataSnapshot> = object({ name: fileName, position, at: integer(0) })
 
 export const member: Decode<MemberReport> = object({
   id: name,
@@ -130,6 +134,8 @@ export const member: Decode<MemberReport> = object({
   recovered: bool,
   clean: bool,
   founded: integer(0),
+  snapshot: fallback(nullable(snapshot), null),
+  restored: fallback(nullable(integer(0)), null),
   status: nullable(
     object({
       role: oneOf(...MEMBER_ROLES),
@@ -183,5 +189,13 @@ export const ledger: Decode<Ledger> = object({
       ),
     }),
   ),
-  order: nullable(object({ epoch: integer(0), from: name, by: anyText(1024), at: integer(0) })),
+  order: nullable(
+    object({
+      epoch: integer(0),
+      from: name,
+      snapshot: fallback(nullable(fileName), null),
+      by: anyText(1024),
+      at: integer(0),
+    }),
+  ),
 })

@@ -14,7 +14,11 @@ export const register = (program: Command): void => {
     .command('recover')
     .description('say whose copy of the data is the truth, when Muster cannot know it')
     .argument('<service>')
-    .requiredOption('--from <member>', 'the member whose data are taken, like db-2')
+    .option(
+      '--from <member>',
+      'the member whose copy is taken, like db-2 (default: the newest of all)',
+    )
+    .option('--snapshot', 'take a snapshot, not data')
     .option('-y, --yes', 'do not ask')
     .option('--timeout <duration>', 'how long to wait until it serves', '5m')
     .option('-d, --detach', 'do not wait')
@@ -24,7 +28,8 @@ export const register = (program: Command): void => {
 }
 
 export interface RecoverOptions {
-  from: string
+  from?: string
+  snapshot?: boolean
   yes?: boolean
   timeout: string
   detach?: boolean

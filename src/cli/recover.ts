@@ -1,18 +1,13 @@
 import { hostname, userInfo } from 'node:os'
 import { LABEL, MusterError, parseDuration, systemClock } from '../base/index.ts'
-import {
-  type Ledger,
-  type MemberId,
-  type MemberReport,
-  type Position,
-  reportId,
-} from '../catalog/index.ts'
+import { type Ledger, type MemberId, isHeard, memberReport } from '../catalog/index.ts'
 import { connectEngine, type Engine } from '../engine/index.ts'
 import { readStoredLedgers, writeLedger } from '../members/index.ts'
 import { converge, findService, keyOf, notFound, stackFilter, stackOf } from '../stack/index.ts'
 import type { RecoverOptions } from './clustered.ts'
-import { age, confirm } from './output.ts'
-import { agentReadiness, memberReports } from './stack-agent.ts'
+import { confirm } from './output.ts'
+import { type Choice, type Copy, chosenCopy, evidence, newestCopy } from './recover-copies.ts'
+import { agentCatalog, agentReadiness } from './stack-agent.ts'
 import { failureError } from './stack-deploy.ts'
 import { createView } from './stack-view.ts'
 
@@ -25,58 +20,79 @@ export const recover = async (name: string, options: RecoverOptions): Promise<vo
   const stored = (await readStoredLedgers(engine)).ledgers.get(cluster)
   if (stored === undefined) throw notFound('clustered service', name, [])
   const { ledger } = stored
-  const from = memberNamed(ledger, options.from)
-  const nodes = new Map(
-    (await engine.listNodes()).map((each) => [each.ID, each.Description?.Hostname ?? each.ID]),
-  )
-  const reports = (await memberReports()) ?? new Map<string, MemberReport>()
-  const copies = Object.entries(ledger.members).map(([id, { host }]): Copy => {
-    const report = reports.get(reportId({ host, id }))
-    return {
-      id,
-      host: nodes.get(host) ?? `${host} (gone)`,
-      data: report?.data ?? 'unheard',
-      position: report?.position ?? null,
-      running: report?.process === 'running' && report.status?.role !== 'outside',
+  const copies = await readCopies(engine, ledger)
+  const show = (choice: Choice | null) => {
+    for (const line of evidence(ledger, copies, { choice, now: Date.now() })) {
+      process.stdout.write(`${line}\n`)
     }
-  })
-  for (const line of evidence(ledger, copies, from)) process.stdout.write(`${line}\n`)
-  const chosen = copies.find((each) => each.id === from)
+  }
   if (ledger.phase !== 'held') {
+    show(null)
     throw new MusterError(
       'USAGE',
       `${cluster} is ${ledger.phase}, not held: there is nothing that a person has to decide.`,
       { hint: `See how it is: muster why ${name}` },
     )
   }
-  if (chosen?.data === 'none' || chosen?.data === 'empty') {
-    throw new MusterError('USAGE', `${from} has no data to recover from.`, {
-      hint: 'Choose another member.',
-    })
-  }
-  const question = `Go on with the data of ${from}? The others' are replaced by it (theirs are set aside).`
-  if (!(await confirm(question, { yes: options.yes === true }))) {
+  const choice = choose(ledger, copies, { options, show })
+  show(choice)
+  if (!(await confirm(questionOf(choice), { yes: options.yes === true }))) {
     process.stdout.write('Nothing was changed.\n')
     return
   }
-  const order = { epoch: ledger.epoch, from, by: whoAmI(), at: Date.now() }
+  const order = { epoch: ledger.epoch, ...choice, by: whoAmI(), at: Date.now() }
   if (!(await writeLedger(engine, { ...ledger, order }, stored))) {
     throw new MusterError('CONFLICT', `What is known of ${cluster} has changed meanwhile.`, {
       hint: 'Look at the evidence again: run the same command once more.',
     })
   }
-  process.stdout.write(`${cluster} goes on with the data of ${from}.\n`)
+  process.stdout.write(`${cluster} goes on with ${copyText(choice)}.\n`)
   if (options.detach !== true) await waitFor(engine, { name: service.Spec.Name, timeoutMs })
 }
 
-interface Copy {
-  id: MemberId
-  /** Name. */
-  host: string
-  data: string
-  position: Position | null
-  running: boolean
+/** What the ledger's members have, as this host's agent knows it. */
+const readCopies = async (engine: Engine, ledger: Ledger): Promise<Copy[]> => {
+  const nodes = new Map(
+    (await engine.listNodes()).map((each) => [each.ID, each.Description?.Hostname ?? each.ID]),
+  )
+  const catalog = await agentCatalog()
+  return Object.entries(ledger.members).map(([id, { host }]): Copy => {
+    const report = catalog && memberReport(catalog, { host, id })
+    const heard = catalog !== undefined && report !== undefined && isHeard(catalog, report)
+    return {
+      id,
+      host: nodes.get(host) ?? `${host} (gone)`,
+      data: heard ? report.data : 'unheard',
+      position: report?.position ?? null,
+      running: report?.process === 'running' && report.status?.role !== 'outside',
+      snapshot: report?.snapshot ?? null,
+    }
+  })
 }
+
+const choose = (
+  ledger: Ledger,
+  copies: readonly Copy[],
+  { options, show }: { options: RecoverOptions; show: (choice: null) => void },
+): Choice => {
+  const snapshot = options.snapshot === true
+  try {
+    return options.from === undefined
+      ? newestCopy(ledger, copies, { snapshot })
+      : chosenCopy(copies, { from: memberNamed(ledger, options.from), snapshot })
+  } catch (error) {
+    show(null)
+    throw error
+  }
+}
+
+const copyText = ({ from, snapshot }: Choice): string =>
+  snapshot === null ? `the data of ${from}` : `the snapshot ${snapshot} of ${from}`
+
+const questionOf = (choice: Choice): string =>
+  choice.snapshot === null
+    ? `Go on with ${copyText(choice)}? The others' are replaced by it (theirs are set aside).`
+    : `Go on with ${copyText(choice)}? All data, its own too, are replaced by it (they are set aside).`
 
 const memberNamed = (ledger: Ledger, name: string): MemberId => {
   const ids = Object.keys(ledger.members)
@@ -88,59 +104,6 @@ const memberNamed = (ledger: Ledger, name: string): MemberId => {
   )
   if (found === undefined) throw notFound('member', name, ids)
   return found
-}
-
-/** What each copy holds, and what goes when one of them becomes the truth. Pure. */
-export const evidence = (ledger: Ledger, copies: readonly Copy[], from: MemberId): string[] => {
-  const lines = copies.map(
-    (each) =>
-      `  ${each.id === from ? '*' : ' '} ${each.id} on ${each.host}: ${each.data}, ${
-        each.position === null
-          ? 'no position known'
-          : `position ${each.position.sequence} of ${each.position.history}`
-      }${each.running ? ', runs' : ''}`,
-  )
-  const { highWater, held } = ledger
-  return [
-    `${ledger.cluster}: ${ledger.phase}${held === null ? '' : `, ${held.reason}`}`,
-    ...lines,
-    ...(highWater === null
-      ? []
-      : [
-          `  the newest that was ever seen: ${highWater.sequence} of ${highWater.history}, ${age(Date.now() - highWater.at)} ago`,
-        ]),
-    lossOf(
-      ledger,
-      copies,
-      copies.find((each) => each.id === from),
-    ),
-  ]
-}
-
-const lossOf = (ledger: Ledger, copies: readonly Copy[], chosen: Copy | undefined): string => {
-  if (chosen === undefined || chosen.position === null) {
-    return 'Nobody knows how much would be lost: the position of that copy is not known.'
-  }
-  const { history, sequence } = chosen.position
-  const known = [
-    ...copies.flatMap((each) => each.position ?? []),
-    ...(ledger.highWater === null ? [] : [ledger.highWater]),
-  ]
-  const others = known.filter((each) => each.history !== history)
-  const newest = known
-    .filter((each) => each.history === history)
-    .reduce(
-      (most, each) => (BigInt(each.sequence) > most ? BigInt(each.sequence) : most),
-      BigInt(sequence),
-    )
-  const lost = newest - BigInt(sequence)
-  const behind =
-    lost === 0n
-      ? 'No known transaction of that history would be lost.'
-      : `Up to ${lost} transactions of that history would be lost.`
-  return others.length === 0
-    ? behind
-    : `${behind} Everything that only another history has would be lost: its positions do not compare.`
 }
 
 const whoAmI = (): string => {

@@ -186,6 +186,61 @@ describe('members that vote', () => {
   })
 })
 
+describe('voters of whom a snapshot is to be the truth', () => {
+  const snapshot = { name: 'c-7-1.db', position: { history: 'c', sequence: '7' }, at: 1 }
+  const joined = (number: number) => member(number, { volume: `v${number}` })
+  const ledger = sampleLedger({
+    phase: 'recovering',
+    epoch: 4,
+    members: Object.fromEntries([joined(1), joined(2), joined(3)]),
+    highWater: { history: 'c', sequence: '9', at: 1_000_000 },
+    order: { epoch: 4, from: id(1), snapshot: snapshot.name, by: 'root', at: 77 },
+    next: 4,
+  })
+  const lost = [2, 3].map((each) => atGate(each, { epoch: 4, volume: `other${each}` }))
+  const from = (over: Partial<MemberReport>) =>
+    facts({ ledger }, [
+      atGate(1, { epoch: 4, data: 'damaged', position: null, snapshot, ...over }),
+      ...lost,
+    ])
+
+  it('wait until the data have been made of it', () => {
+    const waits = (over: Partial<MemberReport>, reason: string) =>
+      expect(decide(from(over))).toMatchObject({
+        kind: 'wait',
+        explain: [expect.stringContaining(reason)],
+      })
+    waits({}, 'the data of shop_db-1 are made of the snapshot c-7-1.db')
+    waits({ data: 'empty' }, 'are made of the snapshot')
+    // Whatever it has of its own, and whichever decision it was made for before.
+    const good = { data: 'good', position: { history: 'c', sequence: '9' } } as const
+    waits({ ...good, restored: 76 }, 'are made of the snapshot')
+    waits({ ...good, process: 'running' }, 'is waited for')
+    waits({ ...good, epoch: 3, restored: null }, 'is waited for')
+  })
+
+  it('go on with it, whatever the others have', () => {
+    const position = { history: 'new', sequence: '1' }
+    const decision = decide(from({ data: 'good', volume: 'made', position, restored: 77 }))
+    expect(decision).toMatchObject({
+      kind: 'write',
+      ledger: { grant: { epoch: 4, members: { [id(1)]: 'made' }, position } },
+    })
+  })
+
+  it('are asked about again when it is not there', () => {
+    for (const other of [null, { ...snapshot, name: 'c-8-2.db' }]) {
+      expect(decide(from({ snapshot: other }))).toMatchObject({
+        kind: 'write',
+        ledger: { order: null },
+      })
+    }
+    const removed = from({})
+    const hosts = removed.hosts.filter(({ id: host }) => host !== 'h1')
+    expect(decide({ ...removed, hosts })).toMatchObject({ kind: 'write', ledger: { order: null } })
+  })
+})
+
 describe('members of which one takes the writes', () => {
   const ONE_WRITER: Topology = { ...VOTERS, forms: 'one', recovers: 'elect', writer: true }
   const joined = (number: number) => member(number, { volume: `v${number}` })

@@ -2,7 +2,7 @@
  * Who is first after all have stopped: whoever has the newest data, if that can be known. Nobody is
  * taken for dead because nothing was heard, and nobody for oldest because it did not answer.
  */
-import type { MemberId, Position } from '../catalog/index.ts'
+import type { Ledger, MemberId, Order, Position } from '../catalog/index.ts'
 import { validOrder } from './decisions.ts'
 import type { Facts } from './facts.ts'
 import { comparePositions, isNewer, positionText } from './position.ts'
@@ -66,7 +66,7 @@ export const elect = (facts: Facts, seen: readonly Seen[]): Election => {
   const order = validOrder(ledger)
   if (order !== null) {
     const alone = facts.topology.recovers === 'itself'
-    return ordered(evidence, order, alone ? seen : [])
+    return beforeSnapshot(ledger, order, seen) ?? ordered(evidence, order, alone ? seen : [])
   }
   if (pending.length > 0) {
     return { kind: 'wait', why: `${listText(pending)} still looks at its data` }
@@ -163,6 +163,25 @@ const doubtAboutMissing = ({ ledger }: Facts, evidence: Evidence): string | null
   return polite === undefined
     ? null
     : `${one.id} is not heard, and may have gone on after ${polite.id} had left`
+}
+
+/** A person has decided for a snapshot: null once the data have been made of it. */
+const beforeSnapshot = (
+  { epoch }: Ledger,
+  { from, by, at, snapshot }: Order,
+  seen: readonly Seen[],
+): Election | null => {
+  const chosen = seen.find(({ id }) => id === from)
+  if (snapshot === null || chosen?.report?.restored === at) return null
+  if (chosen?.host === undefined) {
+    return { kind: 'void', why: `${by} has decided for a snapshot of ${from}, which is gone` }
+  }
+  if (!isHeardNow(chosen) || chosen.report.epoch < epoch || chosen.report.process === 'running') {
+    return { kind: 'wait', why: `${by} has decided for a snapshot of ${from}, which is waited for` }
+  }
+  return chosen.report.snapshot?.name === snapshot
+    ? { kind: 'wait', why: `the data of ${from} are made of the snapshot ${snapshot}` }
+    : { kind: 'void', why: `${by} has decided for ${snapshot} of ${from}, which is not there` }
 }
 
 /** A person has decided. */

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { MusterError, messageOf } from '../base/index.ts'
 import { MEMBER_ROLES } from '../catalog/index.ts'
-import type { Answer, ContainerParts, Recipe, Recovered, RenderedFile } from './recipe.ts'
+import type {
+  Answer,
+  ContainerParts,
+  Recipe,
+  Recovered,
+  RenderedFile,
+  Snapshots,
+} from './recipe.ts'
 
 const position = z.object({
   history: z.string().min(1).max(200),
@@ -31,7 +38,17 @@ const recoveredSchema: z.ZodType<Recovered | null> = z
   })
   .nullable()
 
+const snapshotSchema = z.object({ position, at: z.int().min(0) }).nullable()
+
+const restoredSchema = z.object({ damaged: z.string().nullable() }).nullable()
+
 const words = z.array(z.string())
+
+const questionSchema = z.object({
+  command: words,
+  timeoutMs: z.number().positive(),
+  read: z.custom<ReturnType<Snapshots['restore']>['read']>((read) => typeof read === 'function'),
+})
 
 const partsSchema: z.ZodType<ContainerParts> = z.object({
   entrypoint: words.nullable(),
@@ -76,7 +93,7 @@ export const guarded = (recipe: Recipe, onProblem: (problem: string) => void): R
       return null
     }
   }
-  const { recover, session, verbs } = recipe
+  const { recover, session, snapshots, verbs } = recipe
   return {
     ...recipe,
     images: [],
@@ -100,6 +117,7 @@ export const guarded = (recipe: Recipe, onProblem: (problem: string) => void): R
       ...recover,
       read: (answer) => told('recover.read', recoveredSchema, () => recover.read(answer)),
     },
+    ...(snapshots && { snapshots: guardedSnapshots(snapshots, { made, told }) }),
     render: (situation) =>
       made('render', filesSchema, () => recipe.render(situation)) as RenderedFile[],
     session: {
@@ -116,6 +134,27 @@ export const guarded = (recipe: Recipe, onProblem: (problem: string) => void): R
     ),
   }
 }
+
+type Checked = <T>(what: string, schema: z.ZodType<T>, make: () => unknown) => T
+type Told = <T>(what: string, schema: z.ZodType<T | null>, tell: () => unknown) => T | null
+
+const guardedSnapshots = (
+  snapshots: Snapshots,
+  { made, told }: { made: Checked; told: Told },
+): Snapshots => ({
+  ...snapshots,
+  read: (name) => told('snapshots.read', snapshotSchema, () => snapshots.read(name)),
+  restore: (name, tag) => {
+    const { command, timeoutMs, read } = made('snapshots.restore', questionSchema, () =>
+      snapshots.restore(name, tag),
+    )
+    return {
+      command,
+      timeoutMs,
+      read: (answer) => told('snapshots.restore', restoredSchema, () => read(answer)),
+    }
+  },
+})
 
 const reasonOf = (error: unknown): string => {
   if (!(error instanceof z.ZodError)) return messageOf(error)

@@ -37,6 +37,13 @@ const shape = z.looseObject({
   recover: z
     .looseObject({ command: z.array(z.string()), timeoutMs: z.number().positive(), read: method })
     .nullable(),
+  snapshots: z
+    .looseObject({
+      folder: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/),
+      read: method,
+      restore: method,
+    })
+    .optional(),
   render: method,
   session: z.looseObject({
     command: z.array(z.string()),

@@ -2,7 +2,7 @@
  * What Muster knows about clustering one kind of software. A recipe answers questions, renders
  * files and names commands. It decides nothing, and knows nothing of Docker.
  */
-import type { MemberId, MemberStatus, Position } from '../catalog/index.ts'
+import type { MemberId, MemberStatus, Position, DataSnapshot } from '../catalog/index.ts'
 
 /** How a cluster of it behaves, for the platform's decisions. */
 export interface Topology {
@@ -109,6 +109,19 @@ export interface Recovered {
   damaged: string | null
 }
 
+/** Copies of the data that running members make now and then, each in one file beside the data. */
+export interface Snapshots {
+  /** Where they are, in the data folder. */
+  folder: string
+  /** What the name of a file there says; null: it is no whole copy. */
+  read: (name: string) => Omit<DataSnapshot, 'name'> | null
+  /**
+   * Makes the data of one, for a cluster of this member alone; run as `recover` is. May be repeated.
+   * What was there before is kept under another name. `tag`: letters and digits, of this attempt.
+   */
+  restore: (name: string, tag: string) => Question<{ damaged: string | null }>
+}
+
 /** What a running member says. */
 export interface Answer {
   status: MemberStatus
@@ -180,6 +193,7 @@ export interface Recipe {
   holdsData: (names: readonly string[]) => boolean
   /** Run in a helper container of the member's image, no network, the data folder at `data`. */
   recover: Question<Recovered> | null
+  snapshots?: Snapshots
   render: (situation: Situation) => RenderedFile[]
   session: Session
   verbs: {

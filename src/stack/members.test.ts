@@ -145,7 +145,7 @@ describe('a clustered service', () => {
       hopeless: 'now',
       sentence: 'db is held: two histories.',
     })
-    const order = { epoch: 1, from: 'shop_db-1', by: 'root', at: 2 }
+    const order = { epoch: 1, from: 'shop_db-1', snapshot: null, by: 'root', at: 2 }
     expect(clusterProgress(scene({ book: { ...book, order } })).diagnosis?.hopeless).toBe('no')
   })
 

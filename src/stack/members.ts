@@ -192,7 +192,7 @@ export const diagnoseCluster = (
   if (ledger?.phase === 'held') {
     return say(
       `${key} is held: ${ledger.held?.reason ?? 'nobody knows which copy is the newest'}.`,
-      `Each copy and what it holds: muster why ${key}. A person decides: muster recover ${key} --from MEMBER`,
+      `Each copy and what it holds: muster why ${key}. A person decides: muster recover ${key} [--from MEMBER]`,
       'now',
     )
   }

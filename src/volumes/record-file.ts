@@ -26,6 +26,7 @@ const schema = z.object({
       .nullable(),
     passed: z.string().nullable().default(null),
     clean: z.boolean(),
+    restored: count.nullable().default(null),
     recipe: z.string().nullable(),
     image: z.string().nullable(),
   }),

@@ -39,6 +39,8 @@ export interface Marker {
    * may have gone on without it.
    */
   clean: boolean
+  /** `at` of the order for which the data were made of a snapshot; null if they were not. */
+  restored: number | null
   recipe: string | null
   /** Id of the image that last ran on the data: what can read them. */
   image: string | null
@@ -63,6 +65,7 @@ export const BLANK_MARKER: Marker = {
   claim: null,
   passed: null,
   clean: false,
+  restored: null,
   recipe: null,
   image: null,
 }

@@ -9,11 +9,12 @@ import { parseArgs } from 'node:util'
 import { machine, markdownTable } from '../../bench/support.ts'
 import { BANK } from './bank/bank.ts'
 import { kindsOf } from './plan.ts'
+import { REGISTERS_ON_ETCD } from './registers/registers.ts'
 import { SUMMARY_HEAD, summaryRows } from './report.ts'
 import { run, takeDown } from './run.ts'
 import type { WorkloadKind } from './workload.ts'
 
-const WORKLOADS: Readonly<Record<string, WorkloadKind>> = { galera: BANK }
+const WORKLOADS: Readonly<Record<string, WorkloadKind>> = { galera: BANK, etcd: REGISTERS_ON_ETCD }
 
 const { values: options } = parseArgs({
   options: {

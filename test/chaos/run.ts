@@ -61,7 +61,12 @@ export const run = async (options: RunOptions): Promise<RunResult> => {
       onProgress: say,
       prepare: addDisks,
     })
-    const members = new MemberLab({ lab, stack: kind.stack, service: kind.service })
+    const members = new MemberLab({
+      lab,
+      stack: kind.stack,
+      service: kind.service,
+      hasWriter: kind.hasWriter,
+    })
     const events = recordEvents(lab, join(folder, 'events.log'), end.signal)
     using workload = kind.open({ lab: members, folder, say })
     try {

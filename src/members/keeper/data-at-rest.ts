@@ -6,6 +6,7 @@ import type { HelperEngine } from './helper.ts'
 import { lookAt } from './look.ts'
 import { occupantsOf } from './occupants.ts'
 import type { Look } from './report.ts'
+import { dueSnapshot, restoreSnapshot } from './snapshots.ts'
 
 export interface DataAtRestOptions {
   engine: HelperEngine
@@ -51,6 +52,8 @@ export class DataAtRest {
     const { engine, store, clock, signal } = this.#options
     const { cluster, deep } = how
     const ledger = cluster?.ledger.uid ?? null
+    const order = dueSnapshot(cluster?.ledger ?? null, record)
+    if (order !== null) this.#look = null
     if (this.#look && this.#ledger === ledger && (this.#look.recovered || !deep)) return true
     if (this.#failed && clock.now() - this.#failed.at < LOOK_AGAIN_MS) {
       throw new MusterError('ENGINE_REFUSED', this.#failed.reason)
@@ -59,8 +62,12 @@ export class DataAtRest {
     if (occupants.some(({ running }) => running)) return false
     const image =
       how.image ?? occupants.find((each) => each.image !== null)?.image ?? record.marker.image
-    const options = { engine, store, record, recipe, cluster, signal }
     try {
+      const restored =
+        order === null || cluster === null || image === null
+          ? record
+          : await this.#restore(order, { record, recipe, cluster, image })
+      const options = { engine, store, record: restored, recipe, cluster, signal }
       this.#look = await lookAt({ ...options, image: deep ? image : null })
     } catch (error) {
       this.#failed = { at: clock.now(), reason: messageOf(error) }
@@ -71,6 +78,17 @@ export class DataAtRest {
     this.#failed = null
     this.#ledger = ledger
     return true
+  }
+
+  #restore(
+    order: NonNullable<ReturnType<typeof dueSnapshot>>,
+    what: { record: VolumeRecord; recipe: Recipe; cluster: Cluster; image: string },
+  ): Promise<VolumeRecord> {
+    const { engine, store, signal } = this.#options
+    const { record, recipe, cluster, image } = what
+    const { user, env } = recipe.container(cluster.head?.choice.options ?? {})
+    const run = { engine, image, user, env, signal }
+    return restoreSnapshot(order, { store, record, recipe, ledger: cluster.ledger, run })
   }
 
   /** Takes the data out of the way: the folder is another one from then on, and empty. */

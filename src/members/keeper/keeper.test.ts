@@ -91,6 +91,7 @@ describe('the report', () => {
     ledger: null,
     process: 'rest' as const,
     look: null,
+    snapshot: null,
     status: null,
     position: null,
     ready: true,

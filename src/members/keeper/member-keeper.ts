@@ -2,6 +2,7 @@ import { type Clock, Loop, MusterError, messageOf, pause, pauseOrChange } from '
 import {
   type Catalog,
   type Cluster,
+  type DataSnapshot,
   type HostId,
   type MemberReport,
   type NetworkId,
@@ -22,6 +23,7 @@ import { type Permit, type Stand, viewOf } from './permission.ts'
 import { reportOf } from './report.ts'
 import { RunningMember } from './running-member.ts'
 import { meetingNetwork, serviceNamed, situationOf } from './situation.ts'
+import { newestSnapshot } from './snapshots.ts'
 
 export type KeeperEngine = HelperEngine & Pick<Engine, 'exec' | 'inspectNetwork' | 'stopContainer'>
 
@@ -70,6 +72,8 @@ const GATE_POLL_MS = 1000
 const START_LIMIT_MS = 30_000
 /** Docker lets go of the volumes a moment before it tells that a container has ended. */
 const UNMOUNT_GRACE_MS = 2000
+/** How often it is seen whether a member that runs has made a snapshot. */
+const SNAPSHOTS_MS = 10_000
 
 /** One member with a folder on this host, or which is to have one. */
 export class MemberKeeper implements AsyncDisposable {
@@ -92,6 +96,7 @@ export class MemberKeeper implements AsyncDisposable {
   /** What the container at the gate waits for. */
   #waits: string | null = null
   #report: MemberReport | null = null
+  #snapshot: { newest: DataSnapshot | null; at: number } = { newest: null, at: -Infinity }
 
   constructor(member: { id: string; cluster: string }, context: KeeperContext) {
     this.id = member.id
@@ -284,6 +289,7 @@ export class MemberKeeper implements AsyncDisposable {
 
   /** What can be done without being asked. */
   async #reconcile(): Promise<void> {
+    await this.#seeSnapshots()
     await this.#obey()
     const record = this.#record()
     const recipe = this.#recipe()
@@ -296,6 +302,7 @@ export class MemberKeeper implements AsyncDisposable {
       const deep = cluster !== null && (cluster.head !== null || isRecovering(cluster))
       await this.#data.examine(record, recipe, { cluster, deep, image: null })
     }
+    await this.#seeSnapshots()
     this.#publish()
   }
 
@@ -474,6 +481,7 @@ export class MemberKeeper implements AsyncDisposable {
       await this.#remember(answer)
     }
     if (running.stuck !== null) this.#stop(running, running.stuck)
+    if (this.#context.clock.now() - this.#snapshot.at >= SNAPSHOTS_MS) await this.#seeSnapshots()
     this.#publish()
   }
 
@@ -497,6 +505,12 @@ export class MemberKeeper implements AsyncDisposable {
     await store.mark(record.name, { founded: epoch, joined: of, clean: false })
     if (joined !== of) await store.dropAside(record.name)
     if (epoch !== founded) onEvent({ type: 'founded', member: this.id, epoch })
+  }
+
+  async #seeSnapshots(): Promise<void> {
+    const { store, clock } = this.#context
+    const newest = await newestSnapshot(store, this.#record(), this.#recipe())
+    this.#snapshot = { newest, at: clock.now() }
   }
 
   #trouble(reason: string): void {
@@ -529,6 +543,7 @@ export class MemberKeeper implements AsyncDisposable {
       ledger: this.#cluster()?.ledger ?? null,
       process: this.#process,
       look: this.#data.look,
+      snapshot: this.#snapshot.newest,
       status: running?.status ?? null,
       position: running?.position ?? null,
       ready: running?.ready(others) ?? false,

@@ -8,6 +8,7 @@ import type {
   NetworkId,
   Position,
   ProcessState,
+  DataSnapshot,
 } from '../../catalog/index.ts'
 import type { VolumeRecord } from '../../volumes/index.ts'
 
@@ -34,6 +35,7 @@ export interface Sight {
   ledger: Ledger | null
   process: ProcessState
   look: Look | null
+  snapshot: DataSnapshot | null
   /** Of the running process: the last that it said, and the newest position known. */
   status: MemberStatus | null
   position: Position | null
@@ -59,6 +61,8 @@ export const reportOf = (sight: Sight): MemberReport => {
     recovered: !running && (look?.recovered ?? false),
     clean: record?.marker.clean ?? false,
     founded: record?.marker.founded ?? 0,
+    snapshot: sight.snapshot,
+    restored: record?.marker.restored ?? null,
     status: running ? sight.status : null,
     ready: running && sight.ready,
     container: running ? container : null,

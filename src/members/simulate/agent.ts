@@ -56,6 +56,8 @@ export const reportOf = (host: SimHost, member: MemberId): MemberReport => {
     recovered: fresh && process === null,
     clean: folder?.marker.clean ?? false,
     founded: folder?.marker.founded ?? 0,
+    snapshot: null,
+    restored: null,
     status:
       process === null
         ? null

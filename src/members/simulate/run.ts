@@ -199,7 +199,13 @@ function obeyPerson(world: World): void {
   const [best] = copies
   if (!best) return
   note(world, `a person decides for ${best.folder.member}`)
-  const order = { epoch: ledger.epoch, from: best.folder.member, by: 'operator', at: world.now }
+  const order = {
+    epoch: ledger.epoch,
+    from: best.folder.member,
+    snapshot: null,
+    by: 'operator',
+    at: world.now,
+  }
   world.store = { version: world.store.version + 1, ledger: { ...ledger, order } }
 }
 

@@ -5,6 +5,7 @@ import type { Situation, Start } from '../recipe.ts'
 import { etcd } from './index.ts'
 import { readRecovered } from './recover.ts'
 import { readAnswer } from './session.ts'
+import { readRestored } from './snapshots.ts'
 
 const situation = (start: Start): Situation => ({
   cluster: 'shop_kv',
@@ -66,6 +67,51 @@ describe('what the file says', () => {
       expect(() => options(wrong)).toThrow('is no number of members')
     }
     expect(() => etcd.options({ server: 3 }, new Map())).toThrow('no option "server"')
+    for (const wrong of [true, { every: '0s' }, { every: '5 minutes' }, { keep: 0 }]) {
+      expect(() => etcd.options({ snapshots: wrong }, new Map())).toThrow('snapshots')
+    }
+  })
+  it('is how often a snapshot is made', () => {
+    const given = (snapshots: unknown) => etcd.options({ snapshots }, new Map())['snapshots']
+    expect(etcd.options({}, new Map())['snapshots']).toEqual({ everyMs: 300_000, keep: 3 })
+    expect(given({ every: '10m', keep: 5 })).toEqual({ everyMs: 600_000, keep: 5 })
+    expect(given(false)).toBe(null)
+    const lines = (options: Record<string, unknown>) =>
+      etcd.render({ ...situation(STARTS['form']!), options })[0]?.content
+    expect(lines({ snapshots: null })).not.toContain('snapshot')
+    expect(lines({})).toContain('snapshot save')
+  })
+})
+
+describe('a snapshot', () => {
+  const { snapshots } = etcd
+  it('is what its name says', () => {
+    expect(snapshots?.read('cdf818194e3a8c32-812-1763740000.db')).toEqual({
+      position,
+      at: 1_763_740_000_000,
+    })
+    for (const other of [
+      'new',
+      'new.part',
+      'a-1-1763740000.db.damaged',
+      'a-01-1763740000.db',
+      '',
+    ]) {
+      expect(snapshots?.read(other)).toBe(null)
+    }
+  })
+  it('is damaged only if that was said', () => {
+    const read = (exit: number, stderr = '') => readRestored({ exit, stdout: '', stderr })
+    expect(read(0)).toEqual({ damaged: null })
+    expect(read(1, 'Error: expected sha256 [1], got [2]')?.damaged).toContain('sha256')
+    expect(read(1, 'no space left on device')).toBe(null)
+    expect(read(137)).toBe(null)
+  })
+  it('is put in the place of the data by a script that a shell can read', () => {
+    const [shell = '', flag = '', text = ''] =
+      snapshots?.restore('cdf818194e3a8c32-812-1763740000.db', 'x1').command ?? []
+    execFileSync(shell, ['-n', flag, text])
+    execFileSync('sh', ['-n'], { input: text })
   })
 })
 
@@ -79,7 +125,17 @@ describe('what recovery says', () => {
     })
     expect(read('empty: yes')).toEqual({ position: null, clean: false, damaged: null })
     expect(read('', 1, 'walpb: crc mismatch')?.damaged).toContain('crc mismatch')
+    for (const said of [
+      '2026-11-21 17:03:38 C | etcdmain: wal: max entry size limit exceeded',
+      '2026-11-21 17:04:07 C | etcdmain: proto: wrong wireType = 0 for field Data',
+      'panic: freepages: failed to get all reachable pages (page -67: out of bounds: 5)',
+      'panic: runtime error: index out of range [-1]',
+      'corrupt: there is no log',
+    ]) {
+      expect(read('', 1, said)?.damaged).toContain(said)
+    }
     expect(read('', 1, 'no space left on device')).toBe(null)
+    expect(read('', 1, 'panic: write /var/lib/etcd/x: no space left on device')).toBe(null)
     expect(read('')).toBe(null)
   })
   it('is never guessed', () => {

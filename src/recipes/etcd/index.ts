@@ -2,7 +2,9 @@ import type { Recipe } from '../recipe.ts'
 import { knownOptions, optionsOf } from './options.ts'
 import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
 import { ask, readAnswer, SESSION_SCRIPT } from './session.ts'
-import { DATA, removeMember, renderStart } from './start.ts'
+import { DATA } from './paths.ts'
+import { snapshots } from './snapshots.ts'
+import { removeMember, renderStart } from './start.ts'
 
 /** etcd: members vote, whoever has the majority goes on. */
 export const etcd: Recipe = {
@@ -30,8 +32,13 @@ export const etcd: Recipe = {
   }),
   holdsData: (names) => names.includes('member'),
   recover: { command: ['sh', '-c', RECOVER_SCRIPT], timeoutMs: 120_000, read: readRecovered },
+  snapshots,
   render: (situation) => [
-    { path: 'start', content: renderStart(situation), mode: 0o755 },
+    {
+      path: 'start',
+      content: renderStart(situation, knownOptions(situation.options)),
+      mode: 0o755,
+    },
     { path: 'session', content: SESSION_SCRIPT, mode: 0o755 },
   ],
   session: {

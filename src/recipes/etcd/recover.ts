@@ -1,5 +1,5 @@
 import type { Recovered } from '../recipe.ts'
-import { DATA } from './start.ts'
+import { DATA } from './paths.ts'
 
 /**
  * etcd tells how far its data are only while it starts. Without a network it starts, reads them,
@@ -9,6 +9,7 @@ export const RECOVER_SCRIPT = `#!/bin/sh
 # How far is the data of this member?
 set -u
 [ -d ${DATA}/member ] || { echo 'empty: yes'; exit 0; }
+ls ${DATA}/member/wal/*.wal >/dev/null 2>&1 || { echo 'corrupt: there is no log' >&2; exit 1; }
 log=$(mktemp)
 ETCD_NAME=recover ETCD_DATA_DIR=${DATA} ETCD_PRE_VOTE=true ETCD_INITIAL_CLUSTER_STATE=existing \\
 ETCD_LISTEN_PEER_URLS=http://127.0.0.1:2380 ETCD_INITIAL_ADVERTISE_PEER_URLS=http://127.0.0.1:2380 \\
@@ -25,6 +26,12 @@ sed -En 's/.*restarting member [0-9a-f]+ in cluster ([0-9a-f]+) at commit index 
 s/.*restarting local member.*"cluster-id":"([0-9a-f]+)".*"commit-index":([0-9]+).*/recovered: \\1:\\2/p' "$log" | tail -n 1
 `
 
+/** What servers from 3.4 on say of a broken log or database. */
+const DAMAGE =
+  /crc mismatch|corrupt|unexpected EOF|failed to (read WAL|recover)|max entry size limit|proto: |invalid database|^panic: |freepages|checksum error|version mismatch/i
+const HOST =
+  /no space left|permission denied|input\/output error|too many open files|cannot allocate|out of memory|read-only file system/i
+
 const POSITION = /^recovered: ([0-9a-f]{1,16}):(\d{1,20})$/m
 
 /** Reads what the script has said. Null: it could not tell. */
@@ -35,11 +42,9 @@ export const readRecovered = (answer: {
 }): Recovered | null => {
   if (/^empty: yes$/m.test(answer.stdout)) return { position: null, clean: false, damaged: null }
   if (answer.exit !== 0) {
-    const line = answer.stderr
-      .split('\n')
-      .find((each) =>
-        /crc mismatch|corrupt|unexpected EOF|failed to (read WAL|recover)/i.test(each),
-      )
+    // The host may be at fault, and then nothing is known of the data.
+    if (HOST.test(answer.stderr)) return null
+    const line = answer.stderr.split('\n').find((each) => DAMAGE.test(each))
     return line === undefined
       ? null
       : { position: null, clean: false, damaged: `etcd cannot read it: ${line.slice(0, 200)}` }

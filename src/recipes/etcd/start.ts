@@ -1,15 +1,14 @@
 import { quote } from '../shell.ts'
 import type { Peer, Situation } from '../recipe.ts'
-
-export const DATA = '/var/lib/etcd'
-const PEER_PORT = 2380
-const CLIENT_PORT = 2379
+import type { Options } from './options.ts'
+import { CLIENT_PORT, DATA, PEER_PORT } from './paths.ts'
+import { snapshotLines } from './snapshots.ts'
 
 export const peerUrl = (name: string): string => `http://${name}:${PEER_PORT}`
 export const clientUrl = (name: string): string => `http://${name}:${CLIENT_PORT}`
 
 /** The container's entrypoint: becomes a member of the cluster, then the server. */
-export const renderStart = (situation: Situation): string => {
+export const renderStart = (situation: Situation, options: Options): string => {
   const { self, cluster, epoch, start, name } = situation
   return `#!/bin/sh
 # ${self} of ${cluster}: ${start.kind}, epoch ${epoch}.
@@ -28,6 +27,7 @@ export ETCD_LISTEN_CLIENT_URLS=http://0.0.0.0:${CLIENT_PORT} ETCD_ADVERTISE_CLIE
 export ETCD_PRE_VOTE
 
 ${startLines(situation)}
+${snapshotLines(options)}
 exec etcd "$@"
 `
 }
@@ -42,6 +42,8 @@ const startLines = (situation: Situation): string => {
     case 'join':
     case 'rejoin':
       return [
+        // What a restored snapshot has replaced.
+        `rm -rf ${DATA}/before-*`,
         membershipLines(situation.peers),
         ...(start.kind === 'join' && start.position === null
           ? [joinLines]
