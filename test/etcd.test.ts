@@ -170,6 +170,7 @@ describe('etcd', () => {
     const lost = before.find(({ host }) => !managers.includes(host)) ?? before[2]
     if (lost === undefined) throw new Error('no member')
     const other = before.find(({ member }) => member !== lost.member)?.member ?? ''
+    const value = await get(other, 'colour')
     const seen = new Set<string>()
     const watching = new AbortController()
     const watch = (async () => {
@@ -200,6 +201,6 @@ describe('etcd', () => {
     await watch
     // Never four of them.
     expect([...seen].filter((each) => each.split(',').length > 3)).toEqual([])
-    expect(await get(other, 'colour')).toBe('blue')
+    for (const { member } of await kv.members(host)) expect(await get(member, 'colour')).toBe(value)
   }, 300_000)
 })

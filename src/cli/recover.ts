@@ -117,13 +117,15 @@ const waitFor = async (
 ): Promise<void> => {
   const services = await engine.listServices()
   const { service } = findService(services, name)
+  const before = new Set((await engine.listTasks()).map((task) => task.ID))
   await using readiness = await agentReadiness()
   const view = createView({ title: keyOf(service), stack: stackOf(service), unchanged: [] })
   try {
     const result = await converge(engine, {
       filters: stackFilter(stackOf(service)),
       targets: [{ name, touched: true, expectsUpdate: false }],
-      before: new Set(),
+      // What failed while nobody had decided yet says nothing of what comes now.
+      before,
       timeoutMs,
       clock: systemClock,
       readiness: readiness.source,
