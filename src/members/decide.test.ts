@@ -61,6 +61,7 @@ const facts = (over: Partial<Facts> & Pick<Facts, 'ledger'>, reports: MemberRepo
     eligible: true,
     unheardFor: reports.some((report) => report.host === host) ? 0 : 1e9,
     awayFor: 0,
+    leads: host === 'h2',
   })),
   services: Object.keys(over.ledger.members).map((each) => ({
     member: each,
@@ -267,7 +268,7 @@ describe('members of which one takes the writes', () => {
     expect(given(reports, { writerIdleFor: 2000 })).toMatchObject({ kind: 'wait' })
     expect(given(reports, { writerIdleFor: 3000 })).toMatchObject({
       kind: 'write',
-      ledger: { writer: id(2) },
+      ledger: { writer: id(3) },
     })
   })
 
@@ -281,8 +282,15 @@ describe('members of which one takes the writes', () => {
       [outside, running(2), running(3)],
       [running(2), running(3)],
     ]) {
-      expect(given(reports)).toMatchObject({ kind: 'write', ledger: { writer: id(2) } })
+      expect(given(reports)).toMatchObject({ kind: 'write', ledger: { writer: id(3) } })
     }
+  })
+
+  it('write at the host of the leader of Swarm only if there is no other', () => {
+    expect(given([atGate(1), running(2), atGate(3)])).toMatchObject({
+      kind: 'write',
+      ledger: { writer: id(2) },
+    })
   })
 
   it('are not taken for broken by an update when they are not ready for a moment', () => {

@@ -23,6 +23,8 @@ export interface MemberHost {
   unheardFor: number
   /** Milliseconds for which Swarm has called it down or drained; 0 when it is up. */
   awayFor: number
+  /** It is Swarm's Raft leader, without which nothing is decided for some seconds when it is lost. */
+  leads: boolean
 }
 
 /** The Swarm service of a member, as the leader finds it. */

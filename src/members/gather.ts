@@ -93,6 +93,7 @@ const hostsOf = ({ head, nodes, catalog }: Reading, remembered: Remembered): Mem
       eligible: allowed.has(id) && takesTasks(node) && catalog.hosts.get(id)?.state === 'alive',
       unheardFor: remembered.unheardFor(id),
       awayFor: remembered.awayFor(id),
+      leads: node.ManagerStatus?.Leader === true,
     }
   })
 }

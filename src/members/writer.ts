@@ -6,13 +6,21 @@ import { comparePositions } from './position.ts'
 import { type Heard, type Seen, byNumber, inPrimary, isHeardNow, readyOnes } from './sight.ts'
 import { MEMBER_TUNABLES } from './tunables.ts'
 
-/** The best of those who are ready: the most advanced, by number among equals. */
+/**
+ * The best of those who are ready. All have what was acknowledged. Not on the host of Swarm's leader, if
+ * there is another: losing both at once, nobody could name the next writer until there is another leader.
+ * Then the most advanced, by number among equals.
+ */
 export const bestWriter = ({ ledger }: Facts, ready: readonly Heard[]): Heard | undefined =>
   ready
     .filter(({ id, member }) => id !== ledger.writer && member.volume !== null && !member.leaving)
     .sort((a, b) => {
       const [p, q] = [a.report.position, b.report.position]
-      return (p && q ? comparePositions(q, p) : 0) || byNumber(a, b)
+      return (
+        Number(a.host?.leads ?? false) - Number(b.host?.leads ?? false) ||
+        (p && q ? comparePositions(q, p) : 0) ||
+        byNumber(a, b)
+      )
     })[0]
 
 /** The ledger with another writer; the old one is asked to refuse writes once it is known. */

@@ -39,6 +39,7 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
           eligible: each.up,
           unheardFor: heard ? 0 : world.now - Math.max(manager.since, known?.at ?? 0),
           awayFor: each.up ? 0 : world.now - each.downSince,
+          leads: each === host,
         }
       }),
     services: [...world.services.values()].map(
