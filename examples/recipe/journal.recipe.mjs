@@ -32,7 +32,8 @@ exec journal serve ${names(peers)}
 const session = ({ peers }) => `#!/bin/sh
 while read -r line; do
   echo "own $(journal ask 127.0.0.1 status)"
-  for host in ${names(peers)}; do echo "peer $(journal ask "$host" status)"; done
+  for host in ${names(peers)}; do echo "peer $(journal ask "$host" status)" & done
+  wait
   # A second look at itself: by now it must have what the leader had.
   echo "then $(journal ask 127.0.0.1 status)"
   echo "\${line##* }"

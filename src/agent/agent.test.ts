@@ -42,6 +42,7 @@ const startAgent = async (host: string): Promise<Agent> => {
     volumes: null,
     recipes: [],
     recipesFolder: null,
+    registryAuth: async () => undefined,
     socket: join(folder, `${host}.sock`),
     port: PORT,
     listen: `127.0.0.${at}`,

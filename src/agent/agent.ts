@@ -31,6 +31,8 @@ export interface AgentOptions {
   recipes: readonly Recipe[]
   /** Where recipes that came with Compose files are kept; null: nowhere. */
   recipesFolder: string | null
+  /** This host's credentials for the registry of an image, as the engine takes them. */
+  registryAuth: (image: string) => Promise<string | undefined>
   /** Path of the unix socket of the API. */
   socket: string
   /** Port that agents listen on, everywhere. */
@@ -258,6 +260,7 @@ export class Agent implements AsyncDisposable {
       log,
       metrics: this.metrics,
       recipe: (asked) => this.#shelf.fetch(asked),
+      registryAuth: this.#options.registryAuth,
       signal: this.#life.signal,
       takenPorts: async () => (await edge?.takenPorts()) ?? [],
       isReturning: (container) => vip?.isReturning(container) ?? true,

@@ -31,6 +31,8 @@ export interface ManagerRoleOptions {
   ) => Promise<CommandResult>
   /** The recipe of a clustered service. */
   recipe: LeaderOptions['recipe']
+  /** Credentials for registries. */
+  registryAuth: LeaderOptions['registryAuth']
 }
 
 /** What an agent does while its host is a manager: keeps the catalog, and leads when it is leader. */
@@ -163,6 +165,7 @@ export class ManagerRole implements AsyncDisposable {
       engine,
       catalog: () => (this.manager.serving ? this.manager.table.catalog('', 0) : undefined),
       recipe: this.#options.recipe,
+      registryAuth: this.#options.registryAuth,
       decide,
       firstLedger,
       random: randomBytes,

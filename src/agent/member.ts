@@ -66,6 +66,8 @@ export interface MemberOptions {
   isReturning: (container: string) => boolean
   /** The recipe of a clustered service. */
   recipe: LeaderOptions['recipe']
+  /** Credentials for registries. */
+  registryAuth: LeaderOptions['registryAuth']
   /** Answers a question about this host. */
   answer: (question: HostQuestion) => Promise<unknown>
   /** Ends a start that waits for the engine. */
@@ -329,6 +331,7 @@ export class Member implements AsyncDisposable {
           onLeader: () => metrics.leaderChanges.inc(),
           onServices: () => undefined,
           recipe: this.#options.recipe,
+          registryAuth: this.#options.registryAuth,
           run: (target, what) =>
             runCommand((connection, request) => this.exec(connection, request), target, what),
         })

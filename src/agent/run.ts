@@ -25,6 +25,8 @@ export interface RunOptions {
   logLevel: string
   /** Address that metrics are served on. */
   metricsAddress: string
+  /** This host's credentials for the registry of an image, as the engine takes them; default none. */
+  registryAuth?: (image: string) => Promise<string | undefined>
   /** Clustered software that members can be made of; default all that comes with Muster. */
   recipes?: readonly Recipe[]
 }
@@ -71,6 +73,7 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
     }),
     recipes: options.recipes ?? RECIPES,
     recipesFolder: RECIPES_DIR,
+    registryAuth: options.registryAuth ?? (async () => undefined),
     socket: AGENT_SOCKET,
     port: AGENT_PORT,
     metrics: { port: METRICS_PORT, address: options.metricsAddress },

@@ -17,6 +17,8 @@ export const LABEL = {
   replicas: 'muster.replicas',
   /** Service that is the head of a clustered service: JSON, `RecipeChoice` of src/catalog. */
   recipe: 'muster.recipe',
+  /** Service with a recipe: `image` if the image's label has chosen it. */
+  recipeFrom: 'muster.recipe.from',
   /** Head: how many members it is to have; 0 stops them all, in order, and forgets none. */
   members: 'muster.members',
   /** Service of one member, config of a ledger, secret of a recipe: name of the clustered service. */

@@ -10,6 +10,10 @@ export const register = (program: Command): void => {
     .option('--metrics-address <address>', 'address that metrics are served on', '0.0.0.0')
     .action(async (options: { logLevel: string; metricsAddress: string }) => {
       const { runAgent } = await import('../agent/run.ts')
-      await runAgent({ version: packageJson.version, ...options })
+      const registryAuth = async (image: string) => {
+        const { readRegistryAuth } = await import('../stack/index.ts')
+        return (await readRegistryAuth([image]))(image)
+      }
+      await runAgent({ version: packageJson.version, registryAuth, ...options })
     })
 }

@@ -172,7 +172,11 @@ export const hostApi = (transport: Transport): HostApi => {
     },
     inspectImage: async (image) => {
       const answer = withText(await get(`/images/${image}/json`, `read image ${image}`), 'Id')
-      return { Id: answer.Id, RepoDigests: listOf(answer['RepoDigests'], String) }
+      const { Labels = null } = (answer['Config'] ?? {}) as {
+        Labels?: Record<string, string> | null
+      }
+      const RepoDigests = listOf(answer['RepoDigests'], String)
+      return { Id: answer.Id, RepoDigests, Labels: Labels ?? {} }
     },
     imageDigest: async (image, { registryAuth, timeoutMs } = {}) => {
       const answer = (await transport.json({

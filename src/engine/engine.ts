@@ -126,7 +126,9 @@ export interface HostApi {
     image: string,
     options?: { registryAuth?: string; onProgress?: (line: string) => void },
   ): Promise<void>
-  inspectImage(image: string): Promise<{ Id: string; RepoDigests: string[] }>
+  inspectImage(
+    image: string,
+  ): Promise<{ Id: string; RepoDigests: string[]; Labels: Record<string, string> }>
   /** Digest (`sha256:...`) that the registry has for a reference. */
   imageDigest(
     image: string,

@@ -26,6 +26,8 @@ export interface ActionContext {
   ) => Promise<{ exit: number; stdout: string; stderr: string }>
   reading: Reading
   secrets: MemberSecrets
+  /** Credentials for the registry of an image, as the engine takes them. */
+  registryAuth: (image: string) => Promise<string | undefined>
   actions: readonly Action[]
 }
 
@@ -51,7 +53,7 @@ const performOne = async (action: Action, context: ActionContext): Promise<void>
           host: action.host,
           running: true,
         },
-        sourceOf(context),
+        await sourceOf(context),
       )
       return
     case 'start':
@@ -69,7 +71,7 @@ const performOne = async (action: Action, context: ActionContext): Promise<void>
           host,
           running: isRunning(service),
         },
-        source: sourceOf(context),
+        source: await sourceOf(context),
       })
       return
     }
@@ -84,12 +86,22 @@ const performOne = async (action: Action, context: ActionContext): Promise<void>
 const serviceOf = (reading: Reading, member: MemberId): Service | undefined =>
   reading.services.find((each) => each.Spec.Name === member)
 
-const sourceOf = ({ reading, secrets }: ActionContext): MemberSource => {
+const sourceOf = async ({
+  reading,
+  secrets,
+  registryAuth,
+}: ActionContext): Promise<MemberSource> => {
   const { head, recipe } = reading
   if (head === null) {
     throw new MusterError('CONFLICT', 'its head was removed while a member was to be made')
   }
-  return { head: head.service, recipe, options: head.head.choice.options, secrets }
+  return {
+    head: head.service,
+    recipe,
+    options: head.head.choice.options,
+    secrets,
+    registryAuth: await registryAuth(head.service.Spec.TaskTemplate?.ContainerSpec?.Image ?? ''),
+  }
 }
 
 const runVerb = async (

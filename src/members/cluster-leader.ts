@@ -197,13 +197,13 @@ export class ClusterLeader {
 
   async #perform(actions: readonly Action[], reading: Reading): Promise<void> {
     if (actions.length === 0) return
-    const { engine, run, random } = this.#options
+    const { engine, run, random, registryAuth } = this.#options
     const secrets = await ensureSecrets(engine, {
       cluster: this.#name,
       recipe: reading.recipe,
       random,
     })
-    await perform({ engine, run, reading, secrets, actions })
+    await perform({ engine, run, reading, secrets, registryAuth, actions })
   }
 
   #explain({ explain }: Decision): void {

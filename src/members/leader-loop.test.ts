@@ -4,7 +4,7 @@ import { LABEL } from '../base/index.ts'
 import { type Catalog, emptyCatalog, type Ledger, type MemberId } from '../catalog/index.ts'
 import { sampleHost, sampleLedger, sampleMember } from '../catalog/samples.ts'
 import { type DoubleSwarm, createDoubleSwarm } from '../engine/double/index.ts'
-import type { ServiceSpec } from '../engine/index.ts'
+import type { Engine, ServiceSpec } from '../engine/index.ts'
 import { galera } from '../recipes/index.ts'
 import type { Action, Decision, Facts } from './facts.ts'
 import { MembersLeader } from './leader-loop.ts'
@@ -13,6 +13,7 @@ import { readStoredLedgers } from './ledger-store.ts'
 let swarm: DoubleSwarm
 let problems: string[]
 let ran: string[]
+let auths: (string | undefined)[]
 let catalog: Catalog
 let leaders: MembersLeader[]
 
@@ -20,6 +21,7 @@ beforeEach(async () => {
   swarm = await createDoubleSwarm({ hosts: ['m1', 'm2', 'm3'] })
   problems = []
   ran = []
+  auths = []
   leaders = []
   const nodes = await swarm.engine('m1').listNodes()
   catalog = {
@@ -78,12 +80,22 @@ const simple = (facts: Facts): Decision => {
   return actions.length > 0 ? { kind: 'act', actions, explain } : { kind: 'wait', explain }
 }
 
+/** The engine, with what it is told of registries. */
+const watched = (engine: Engine): Engine => ({
+  ...engine,
+  createService: (spec, options) => {
+    auths.push(options?.registryAuth)
+    return engine.createService(spec, options)
+  },
+})
+
 const lead = (host: string, decide = simple): MembersLeader => {
   const leader = new MembersLeader({
-    engine: swarm.engine(host),
+    engine: watched(swarm.engine(host)),
     catalog: () => catalog,
     recipe: async ({ name }) => (name === galera.name ? galera : undefined),
     decide,
+    registryAuth: async (image) => `for ${image}`,
     firstLedger: (cluster, recipe) => sampleLedger({ cluster, recipe, members: {}, next: 1 }),
     random: (bytes) => Buffer.alloc(bytes, 1),
     run: async ({ container }, { command }) => {
@@ -127,6 +139,7 @@ test('a head gets its ledger, its secrets and its members, each pinned to a host
     'shop_db-1.run:/muster',
   ])
   expect(container?.Hostname).toBe('db-1')
+  expect(auths.slice(-3)).toEqual(Array(3).fill('for mariadb:1'))
   expect(container).toMatchObject({ Healthcheck: { Test: ['NONE'] } })
   expect(problems).toEqual([])
 })

@@ -35,6 +35,8 @@ export interface LeaderOptions {
   /** The ledger of a cluster that has none. */
   firstLedger: (cluster: ClusterName, recipe: string) => Ledger
   random: (bytes: number) => Buffer
+  /** Credentials for the registry of an image: of this host, where others have none to give. */
+  registryAuth: ActionContext['registryAuth']
   /** Runs a command in a container of a host. */
   run: ActionContext['run']
   clock: Clock

@@ -16,6 +16,8 @@ export interface MemberSource {
   recipe: Recipe
   options: Record<string, unknown>
   secrets: MemberSecrets
+  /** For the registry of its image; undefined: none are known, what Swarm has stays. */
+  registryAuth?: string | undefined
 }
 
 /** Whoever is second to make it finds it made. */
@@ -25,7 +27,7 @@ export const createMember = async (
   source: MemberSource,
 ): Promise<void> => {
   try {
-    await engine.createService(memberSpec(source.head.Spec, place, source))
+    await engine.createService(memberSpec(source.head.Spec, place, source), authOf(source))
   } catch (error) {
     if (!(error instanceof MusterError) || error.code !== 'CONFLICT') throw error
   }
@@ -41,7 +43,7 @@ export const updateMember = async (
   { place, source }: { place: MemberPlace; source: MemberSource },
 ): Promise<void> => {
   const spec = memberSpec(source.head.Spec, place, source)
-  await swap(engine, service, spec)
+  await swap(engine, service, { spec, auth: authOf(source) })
 }
 
 /** Starts or stops the one task of a member, and leaves all else as it is. */
@@ -52,7 +54,8 @@ export const setRunning = async (
 ): Promise<void> => {
   const replicas = running ? 1 : 0
   if (service.Spec.Mode?.Replicated?.Replicas === replicas) return
-  await swap(engine, service, { ...service.Spec, Mode: { Replicated: { Replicas: replicas } } })
+  const spec = { ...service.Spec, Mode: { Replicated: { Replicas: replicas } } }
+  await swap(engine, service, { spec, auth: undefined })
 }
 
 export const removeMember = async (engine: ServicesApi, service: Service): Promise<void> => {
@@ -73,14 +76,18 @@ export const hostOfMember = (service: Service): string | undefined =>
     (each) => /^node\.id==(.+)$/.exec(each)?.[1],
   ).findLast((each) => each !== undefined)
 
-const swap = async (engine: ServicesApi, service: Service, spec: ServiceSpec): Promise<void> => {
+const authOf = ({ registryAuth }: MemberSource): { registryAuth: string } | undefined =>
+  registryAuth === undefined ? undefined : { registryAuth }
+
+const swap = async (
+  engine: ServicesApi,
+  service: Service,
+  { spec, auth }: { spec: ServiceSpec; auth: { registryAuth: string } | undefined },
+): Promise<void> => {
   try {
-    await engine.updateService(service.ID, service.Version.Index, spec)
+    await engine.updateService(service.ID, service.Version.Index, spec, auth)
   } catch (error) {
     if (error instanceof MusterError && ['CONFLICT', 'NOT_FOUND'].includes(error.code)) return
     throw error
   }
 }
-
-/** `shop_db` and 3: `shop_db-3`. */
-export const memberId = (cluster: string, number: number): MemberId => `${cluster}-${number}`

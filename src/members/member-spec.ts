@@ -48,6 +48,7 @@ export const memberSpec = (
   const stack = labels[LABEL.stack]
   const {
     [LABEL.recipe]: _recipe,
+    [LABEL.recipeFrom]: _from,
     [LABEL.members]: _members,
     [LABEL.ports]: _ports,
     [LABEL.http]: _http,

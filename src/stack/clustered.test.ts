@@ -5,6 +5,7 @@ import type { Service } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { emptyCluster, stackFrom } from './fixtures.ts'
 import { plan } from './plan.ts'
+import { type ImageRecipes, readImageRecipes } from './image-recipes.ts'
 import { readRecipeFiles } from './recipe-files.ts'
 import { settle } from './settle.ts'
 import { toDesired } from './specs.ts'
@@ -68,6 +69,37 @@ const db = async (text: string) => {
 }
 
 describe('the recipe of a service', () => {
+  test('that its image asks for, while it is new', async () => {
+    const stack = await stackFrom(
+      'services: {db: {image: x/any, deploy: {replicas: 2}}, one: {image: x/any}, no: {image: x/any, deploy: {replicas: 2}, x-muster: {recipe: false}}}',
+    )
+    const engine = (recipe?: string) => ({
+      inspectImage: async (image: string) => {
+        if (recipe === undefined) throw new MusterError('NOT_FOUND', `no ${image}`)
+        return { Id: 'i', RepoDigests: [], Labels: { 'io.muster.recipe': recipe } }
+      },
+    })
+    const of = async (imageRecipes: ImageRecipes) => {
+      const options = { api: '1.41', restartDelayMs: 1000, contents: new Map(), recipes: [store] }
+      return toDesired(stack, { ...options, imageRecipes })
+    }
+    expect((await readImageRecipes(engine(), stack, [])).size).toBe(0)
+    const asked = await readImageRecipes(engine('store'), stack, [])
+    expect([...asked]).toEqual([['db', 'store']])
+    const made = await of(asked)
+    const [spec] = 'desired' in made ? made.desired.services.map((each) => each.spec) : []
+    expect(headOf(spec ?? {})?.choice.name).toBe('store')
+    expect((await of(new Map([['db', 'other']]))).problems).toEqual([
+      expect.objectContaining({ path: ['services', 'db', 'image'] }),
+    ])
+    // What runs stays what it is.
+    const existing = { ID: 's', Version: { Index: 1 }, Spec: spec } as unknown as Service
+    const again = await readImageRecipes(engine(), stack, [existing])
+    expect([...again]).toEqual([['db', 'store']])
+    const plain = { ...existing, Spec: { Name: 'shop_db' } } as unknown as Service
+    expect((await readImageRecipes(engine('store'), stack, [plain])).size).toBe(0)
+  })
+
   test('beside the Compose file: its module travels with the service', async () => {
     const stack = await stackFrom(
       'services: {db: {image: x/any, x-muster: {recipe: {file: ./own.mjs, tls: true}}}}',

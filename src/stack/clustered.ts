@@ -5,6 +5,7 @@ import type { ModelPath, Service } from '../compose/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import type { Problem } from './check.ts'
 import type { SwarmMount, SwarmServiceSpec } from './desired.ts'
+import { IMAGE_LABEL, type ImageRecipes } from './image-recipes.ts'
 import { parseImage } from './image.ts'
 import { variablesOf } from './variables.ts'
 import type { RecipeFiles } from './recipe-files.ts'
@@ -16,6 +17,8 @@ export interface Clustered {
   choice: RecipeChoice
   /** Wanted members. */
   members: number
+  /** The image has asked for it. */
+  fromImage: boolean
 }
 
 export interface ClusteredContext {
@@ -23,6 +26,8 @@ export interface ClusteredContext {
   recipes: readonly Recipe[]
   /** Those that lie beside the Compose file. */
   recipeFiles: RecipeFiles
+  /** Those that images ask for. */
+  imageRecipes: ImageRecipes
   problems: Problem[]
 }
 
@@ -39,7 +44,10 @@ export const clusteredService = (
   if (context.muster.recipe === false) return undefined
   const path: ModelPath = ['services', key, MUSTER_KEY, 'recipe']
   const replicas = service.deploy?.replicas ?? service.scale
-  const { name, file, options: given } = writtenRecipe(context.muster) ?? { options: {} }
+  const written = writtenRecipe(context.muster)
+  const fromImage = written === undefined ? context.imageRecipes.get(key) : undefined
+  const { file, options: given } = written ?? { options: {} }
+  const name = written?.name ?? fromImage
   const own = file === undefined ? undefined : context.recipeFiles.get(file)
   // A module that could not be read has been complained of.
   if (file !== undefined && own === undefined) return undefined
@@ -51,8 +59,14 @@ export const clusteredService = (
         : undefined
       : context.recipes.find((each) => each.name === name))
   if (recipe === undefined) {
-    if (name !== undefined) {
-      const known = context.recipes.map((each) => each.name).join(', ')
+    const known = context.recipes.map((each) => each.name).join(', ')
+    if (fromImage !== undefined) {
+      context.problems.push({
+        path: ['services', key, 'image'],
+        message: `the image asks by its label ${IMAGE_LABEL} for a recipe "${fromImage}", which there is not.`,
+        hint: `Recipes are: ${known}. ${MUSTER_KEY}: {recipe: false} takes it as any other image.`,
+      })
+    } else if (name !== undefined) {
       context.problems.push({
         path,
         message: `${MUSTER_KEY}: there is no recipe "${name}".`,
@@ -71,7 +85,7 @@ export const clusteredService = (
     ports: recipe.ports,
     ...(own === undefined ? {} : { code: own.code }),
   }
-  return { recipe, choice, members }
+  return { recipe, choice, members, fromImage: fromImage !== undefined }
 }
 
 /** The recipe that claims an image, whatever its registry and tag. */
@@ -202,5 +216,6 @@ export const headSpec = (spec: SwarmServiceSpec, clustered: Clustered): SwarmSer
     ...spec.Labels,
     [LABEL.recipe]: JSON.stringify(clustered.choice),
     [LABEL.members]: String(clustered.members),
+    ...(clustered.fromImage ? { [LABEL.recipeFrom]: 'image' } : {}),
   },
 })

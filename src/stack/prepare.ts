@@ -5,6 +5,7 @@ import type { Problem } from './check.ts'
 import { type Current, readCurrent } from './current.ts'
 import { resolveDigests } from './digests.ts'
 import { baseName, readFileContents } from './files.ts'
+import { readImageRecipes } from './image-recipes.ts'
 import { plan, type Plan } from './plan.ts'
 import { planRefusals, type Refusal } from './refusals.ts'
 import { readRecipeFiles } from './recipe-files.ts'
@@ -40,6 +41,7 @@ export const prepare = async (
     readCurrent(engine, stack.name),
     readRegistryAuth(images),
   ])
+  const imageRecipes = await readImageRecipes(engine, stack, current.services)
   const specs = toDesired(stack, {
     api,
     restartDelayMs: current.restartDelayMs,
@@ -47,6 +49,7 @@ export const prepare = async (
     tolerate: options.tolerate,
     recipes: RECIPES,
     recipeFiles: modules.recipeFiles,
+    imageRecipes,
   })
   const problems = [...files.problems, ...modules.problems]
   if (problems.length > 0 || !('desired' in specs)) {

@@ -21,6 +21,7 @@ import type {
   SwarmTaskTemplate,
 } from './desired.ts'
 import { desiredFiles, type FileContents, type FileNames } from './files.ts'
+import type { ImageRecipes } from './image-recipes.ts'
 import { familiarImage, parseImage } from './image.ts'
 import { serviceMounts } from './mounts.ts'
 import { desiredNetworks } from './networks.ts'
@@ -45,6 +46,8 @@ export interface SpecOptions {
   recipes?: readonly Recipe[]
   /** Those that lie beside the Compose file. */
   recipeFiles?: RecipeFiles
+  /** Those that images ask for, by key of the service. */
+  imageRecipes?: ImageRecipes
 }
 
 /** The stack, or everything in the file that the cluster cannot do. */
@@ -113,6 +116,7 @@ const desiredService = (
           muster,
           recipes: options.recipes ?? [],
           recipeFiles: options.recipeFiles ?? new Map(),
+          imageRecipes: options.imageRecipes ?? new Map(),
           problems,
         })
       : undefined

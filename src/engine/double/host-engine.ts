@@ -204,7 +204,8 @@ export const hostEngine = (facade: Facade): HostApi => {
       const doing = `read image ${image}`
       facade.reach(doing)
       needImage(image, doing)
-      return { Id: imageIdOf(image), RepoDigests: [`${image}@${imageDigestOf(image)}`] }
+      const RepoDigests = [`${image}@${imageDigestOf(image)}`]
+      return { Id: imageIdOf(image), RepoDigests, Labels: {} }
     },
     imageDigest: async (image) => {
       const doing = `ask the registry for ${image}`
