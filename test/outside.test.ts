@@ -107,10 +107,10 @@ describe('a cluster that runs outside', () => {
     await until(
       'the cluster to be held',
       async () => (await galera.muster(['why', 'db'])).stdout.includes('may run outside'),
-      { timeoutMs: 120_000, intervalMs: 1000 },
+      { timeoutMs: 240_000, intervalMs: 1000 },
     )
     await galera.must(['recover', 'db', '--from', 'db-1', '--yes'])
     await galera.ready(2)
     expect(await rows()).toEqual(['1020', '1020'])
-  }, 300_000)
+  }, 420_000)
 })

@@ -1,6 +1,5 @@
 /** Making, changing, stopping and removing the Swarm services of members. Each step may be repeated. */
 import { MusterError } from '../base/index.ts'
-import type { MemberId } from '../catalog/index.ts'
 import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { type MemberPlace, memberSpec, type MemberSecrets } from './member-spec.ts'

@@ -162,7 +162,7 @@ const OUT_OF_SIGHT =
 
 /** Of a cluster that has members outside, too: those here look for them for as long as it takes. */
 const outOfSight = (facts: Facts, seen: readonly Seen[]): Decision | null =>
-  seen.some(isCopy) && facts.quietFor >= MEMBER_TUNABLES.missing
+  seen.some(isCopy) && facts.quietFor >= MEMBER_TUNABLES.lookOutside
     ? hold(facts, seen, OUT_OF_SIGHT)
     : null
 

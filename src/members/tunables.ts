@@ -7,6 +7,11 @@ export const MEMBER_TUNABLES = {
   missing: 45_000,
   /** How long running members may be in no primary component: their own views change within 5 s. */
   outside: 10_000,
+  /**
+   * How long the members look for those that run outside before a person is asked, too: a start that
+   * finds nobody takes more than half a minute, and theirs may come up later.
+   */
+  lookOutside: 120_000,
   /** How long a host may be without its agent (it restarts) before its member's last word is doubted. */
   agentless: 20_000,
   /**

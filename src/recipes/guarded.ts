@@ -80,7 +80,7 @@ export const guarded = (recipe: Recipe, onProblem: (problem: string) => void): R
       : new MusterError('STACK_REFUSED', `recipe ${recipe.name}: ${what}: ${reasonOf(error)}`)
   const made = <T>(what: string, schema: z.ZodType<T>, make: () => unknown): T => {
     try {
-      return schema.parse(make())
+      return schema.parse(atOnce(make()))
     } catch (error) {
       throw failure(what, error)
     }
@@ -155,6 +155,13 @@ const guardedSnapshots = (
     }
   },
 })
+
+/** A promise is no answer; and one that nobody waits for would end the process when it fails. */
+const atOnce = (answer: unknown): unknown => {
+  if (!(answer instanceof Promise)) return answer
+  answer.catch(() => undefined)
+  throw new Error('it answers with a promise')
+}
 
 const reasonOf = (error: unknown): string => {
   if (!(error instanceof z.ZodError)) return messageOf(error)

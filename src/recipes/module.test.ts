@@ -68,6 +68,9 @@ describe('a recipe in a module', () => {
       'recipe journal: session.read: boom',
       expect.stringContaining('session.read: status.role'),
     ])
+    const late = await session('read: async () => { throw new Error("late") }')
+    expect(late.session.read('x')).toBe(null)
+    expect(problems.at(-1)).toContain('answers with a promise')
     const asks = (await session('ask: () => "no end"')).session
     expect(() => asks.ask('m')).toThrow('session.ask')
     const { recover } = await of(`recover: {...base.recover, read: ${boom}}`)

@@ -3,6 +3,7 @@ import { LABEL, MusterError } from '../base/index.ts'
 import { headOf } from '../catalog/index.ts'
 import type { Service } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
+import { labels } from './diff-words.ts'
 import { emptyCluster, stackFrom } from './fixtures.ts'
 import { plan } from './plan.ts'
 import { type ImageRecipes, readImageRecipes } from './image-recipes.ts'
@@ -69,6 +70,16 @@ const db = async (text: string) => {
 }
 
 describe('the recipe of a service', () => {
+  test('says in a plan which part of it is another one', () => {
+    const label = (over: object) => ({
+      [LABEL.recipe]: JSON.stringify({ name: 'own', options: {}, ports: [], code: '1', ...over }),
+    })
+    expect(labels('labels', label({}), label({ code: '2' }))).toEqual(['module of the recipe own'])
+    expect(labels('labels', label({}), label({ options: { a: 1 } }))).toEqual([
+      'options of the recipe own',
+    ])
+  })
+
   test('that its image asks for, while it is new', async () => {
     const stack = await stackFrom(
       'services: {db: {image: x/any, deploy: {replicas: 2}}, one: {image: x/any}, no: {image: x/any, deploy: {replicas: 2}, x-muster: {recipe: false}}}',

@@ -83,6 +83,7 @@ const OWN_LABELS = new Set<string>([
   LABEL.image,
   LABEL.stack,
   LABEL.recipe,
+  LABEL.recipeFrom,
   LABEL.members,
 ])
 
@@ -113,7 +114,9 @@ export const labels: Say = (name, before, after) => {
     label(before, LABEL.recipe) === label(after, LABEL.recipe)
       ? []
       : oldRecipe === newRecipe
-        ? [`options of the recipe ${newRecipe}`]
+        ? [
+            `${recipePart(label(before, LABEL.recipe), label(after, LABEL.recipe))} of the recipe ${newRecipe}`,
+          ]
         : [`recipe ${oldRecipe} -> ${newRecipe}`]
   const [wasMembers, members] = [label(before, LABEL.members), label(after, LABEL.members)]
   const count =
@@ -128,10 +131,16 @@ export const labels: Say = (name, before, after) => {
 }
 
 /** The name in a label `muster.recipe`. */
-const recipeWord = (text: string | undefined): string => {
+const recipeWord = (text: string | undefined): string => recipeField(text, 'name')
+
+/** Which part of it is another one. */
+const recipePart = (before: string | undefined, after: string | undefined): string =>
+  recipeField(before, 'code') === recipeField(after, 'code') ? 'options' : 'module'
+
+const recipeField = (text: string | undefined, field: string): string => {
   if (text === undefined) return '(none)'
   try {
-    return String((JSON.parse(text) as { name?: unknown }).name)
+    return String((JSON.parse(text) as Record<string, unknown>)[field])
   } catch {
     return text
   }
