@@ -1,6 +1,6 @@
 /** How each fault is done to a lab. Each resolves when it is over: power is back, the cable is in. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { MusterError } from '../../src/base/index.ts'
+import { messageOf } from '../../src/base/index.ts'
 import { killAgent, killEngine } from '../host-faults.ts'
 import { loseVolumeCommand, type MemberLab } from '../member-lab.ts'
 import type { Fault, Step, Victim } from './plan.ts'
@@ -79,25 +79,20 @@ const signal = (scene: Scene, { host, container }: Placed, name: string): Promis
 const operate = async (scene: Scene, args: string[], input?: string): Promise<void> => {
   const limit = Date.now() + COMMAND_MS
   for (let attempt = 0; ; attempt++) {
-    const host = choose(scene.managers, (attempt % scene.managers.length) / scene.managers.length)
+    const host = scene.managers[attempt % scene.managers.length] ?? ''
     try {
       await scene.lab.must(args, { host, ...(input === undefined ? {} : { input }) })
       return
     } catch (error) {
       if (Date.now() > limit) throw error
-      scene.say(`    muster ${args.slice(0, 2).join(' ')} on ${host}: ${firstLine(error)}`)
+      scene.say(`    muster ${args.slice(0, 2).join(' ')} on ${host}: ${lastLine(error)}`)
       await delay(1000)
     }
   }
 }
 
-const firstLine = (error: unknown): string =>
-  String(error instanceof Error ? error.message : error)
-    .trim()
-    .split('\n')
-    .slice(-1)
-    .join()
-    .slice(0, 200)
+const lastLine = (error: unknown): string =>
+  messageOf(error).trim().split('\n').at(-1)?.slice(0, 200) ?? ''
 
 const fillDisk = `cd /var/lib/muster
 fallocate -l "$(df --output=avail -B1 . | tail -1)" full.1 2>/dev/null
@@ -204,10 +199,9 @@ export const aimStep = (scene: Scene, { fault, second }: Step): Omit<Aimed, 'hos
   const then = aim(scene, second.fault, new Set(first.hosts))
   const later = async () => {
     await delay(second.afterMs)
-    // The first may have taken the host away meanwhile: then there is nobody left to strike.
+    // The first may have taken the host or the process away meanwhile: then there is nobody to strike.
     await then.strike().catch((error: unknown) => {
-      if (!(error instanceof MusterError)) throw error
-      scene.say(`    ${second.fault.kind}: ${error.message}`)
+      scene.say(`    ${second.fault.kind}: ${messageOf(error)}`)
     })
   }
   return {
