@@ -35,7 +35,7 @@ describe('examples/kv', () => {
       managers: 3,
       images: [{ name: 'muster/etcd:3.4', context: `${ROOT}images/etcd` }],
     })
-    kv = new MemberLab({ lab, stack: 'kv', service: 'kv', hasWriter: false })
+    kv = new MemberLab({ lab, stack: 'store', service: 'kv', hasWriter: false })
   }, 600_000)
   afterAll(async () => {
     await kv?.[Symbol.asyncDispose]()

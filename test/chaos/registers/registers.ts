@@ -9,7 +9,7 @@ import { type Attempt, keyOf, RegisterClients } from './clients.ts'
 import { EtcdClient } from './etcd-client.ts'
 import { judgeAll, membership, type Standing } from './oracle.ts'
 
-const STACK = 'kv'
+const STACK = 'store'
 const SERVICE = 'kv'
 const PORT = 2379
 const REGISTERS = 5
