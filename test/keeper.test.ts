@@ -6,7 +6,13 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectAgent } from '../src/agent/index.ts'
 import { AGENT_SOCKET, LABEL, VOLUMES_DIR, until } from '../src/base/index.ts'
-import type { Grant, Ledger, LedgerMember, MemberReport } from '../src/catalog/index.ts'
+import {
+  type Grant,
+  type Ledger,
+  type LedgerMember,
+  type MemberReport,
+  newLedger,
+} from '../src/catalog/index.ts'
 import { type Engine, connectEngine } from '../src/engine/index.ts'
 import { ensureImages, type Lab, labUp } from '../src/lab/index.ts'
 import { readStoredLedgers, writeLedger } from '../src/members/ledger-store.ts'
@@ -79,20 +85,7 @@ const write = async (change: Partial<Ledger>): Promise<Ledger> => {
   const { ledgers } = await readStoredLedgers(engine)
   const before = ledgers.get(CLUSTER)
   const next: Ledger = {
-    cluster: CLUSTER,
-    uid: UID,
-    recipe: 'copycat',
-    phase: 'new',
-    epoch: 0,
-    grant: null,
-    members: {},
-    next: 1,
-    view: [],
-    highWater: null,
-    writer: null,
-    cleanStop: null,
-    held: null,
-    order: null,
+    ...newLedger(CLUSTER, 'copycat', UID),
     ...before?.ledger,
     ...change,
   }

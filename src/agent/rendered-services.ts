@@ -213,7 +213,7 @@ export class RenderedServices {
   }
 }
 
-/** What an agent before this one has written may still be right. */
+/** What an agent before this one has written may still be right; what cannot be read is written anew. */
 const holds = async (folder: string, files: readonly RenderedFile[]): Promise<boolean> => {
   const contents = await Promise.all(
     files.map(({ path }) => readFile(join(folder, path), 'utf8').catch(() => null)),

@@ -169,6 +169,24 @@ export interface Ledger {
   order: Order | null
 }
 
+/** The ledger of a cluster that has never been. `uid` is random. */
+export const newLedger = (cluster: ClusterName, recipe: string, uid: string): Ledger => ({
+  cluster,
+  uid,
+  recipe,
+  phase: 'new',
+  epoch: 0,
+  grant: null,
+  members: {},
+  next: 1,
+  view: [],
+  highWater: null,
+  writer: null,
+  cleanStop: null,
+  held: null,
+  order: null,
+})
+
 /** Whose copy is the truth. Valid in the epoch that it was given in. */
 export interface Order {
   epoch: number

@@ -1,5 +1,5 @@
 /** Parts of a catalog for tests, whole but for what a test says itself. */
-import type { Ledger, MemberReport } from './clusters.ts'
+import { type Ledger, type MemberReport, newLedger } from './clusters.ts'
 import type { Cluster } from './heads.ts'
 import type { CatalogHost, CatalogService, Endpoint } from './model.ts'
 
@@ -60,20 +60,7 @@ export const sampleMember = (id: string, over: Partial<MemberReport> = {}): Memb
 })
 
 export const sampleLedger = (over: Partial<Ledger> = {}): Ledger => ({
-  cluster: 'shop_db',
-  uid: 'uid1',
-  recipe: 'galera',
-  phase: 'new',
-  epoch: 0,
-  grant: null,
-  members: {},
-  next: 1,
-  view: [],
-  highWater: null,
-  writer: null,
-  cleanStop: null,
-  held: null,
-  order: null,
+  ...newLedger('shop_db', 'galera', 'uid1'),
   ...over,
 })
 

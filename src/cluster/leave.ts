@@ -1,5 +1,5 @@
 /** Taking this host out of its cluster, whatever state its engine is in at the moment. */
-import { type Clock, MusterError } from '../base/index.ts'
+import { type Clock, MusterError, pause } from '../base/index.ts'
 import type { Engine } from '../engine/index.ts'
 
 export interface LeaveOptions {
@@ -105,14 +105,14 @@ const patience = ({ clock, onWait }: LeaveOptions) => {
   let why = ''
   let due = clock.now() + PATIENCE_MS
   const speak = async () => {
-    for (;;) {
-      await clock.sleep(RETRY_MS, over.signal)
-      if (clock.now() < due) continue
+    while (!over.signal.aborted) {
+      await pause(clock, RETRY_MS, over.signal)
+      if (over.signal.aborted || clock.now() < due) continue
       onWait?.(why === '' ? what : `${what} (${why})`)
       due = clock.now() + REPEAT_MS
     }
   }
-  speak().catch(() => undefined)
+  void speak()
   return {
     get what() {
       return what

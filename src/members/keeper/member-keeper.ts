@@ -1,4 +1,4 @@
-import { type Clock, Loop, MusterError, messageOf, pause, pauseOrChange } from '../../base/index.ts'
+import { type Clock, Loop, MusterError, messageOf, pause } from '../../base/index.ts'
 import {
   type Catalog,
   type Cluster,
@@ -17,7 +17,9 @@ import type { Answer, Recipe, Start } from '../../recipes/index.ts'
 import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { DataAtRest } from './data-at-rest.ts'
 import type { HelperEngine } from './helper.ts'
+import { type GateOutcome, holdAtGate } from './gate.ts'
 import { letIn } from './let-in.ts'
+import { memoryOf } from './memory.ts'
 import { type Occupant, askerOf, lastExit, occupantsOf, tookLeave } from './occupants.ts'
 import { type Permit, type Stand, viewOf } from './permission.ts'
 import { reportOf } from './report.ts'
@@ -62,12 +64,6 @@ export type KeeperEvent =
   | { type: 'stopped'; member: string; reason: string }
   | { type: 'problem'; member: string; reason: string }
 
-/** Docker waits two minutes. What is not decided by then is asked again by Swarm. */
-export const GATE_LIMIT_MS = 100_000
-/** A refusal may be overtaken by a decision; Swarm would try again at once, and in vain. */
-const REFUSAL_PAUSE_MS = 10_000
-/** Besides changes of the catalog: what the engine says of other containers is asked for. */
-const GATE_POLL_MS = 1000
 /** From the permission to a running process; Docker needs much less. */
 const START_LIMIT_MS = 30_000
 /** Docker lets go of the volumes a moment before it tells that a container has ended. */
@@ -149,30 +145,22 @@ export class MemberKeeper implements AsyncDisposable {
     const begin = clock.now()
     const waited = () => Math.round(clock.now() - begin)
     try {
-      for (;;) {
-        const change = this.#changed.promise
-        const outcome = await this.#turn(() => this.#decide(mountId, ended))
-        if (outcome.kind === 'passed') {
-          // Whoever asked has gone meanwhile: then no process starts.
-          if (ended.aborted) await this.#turn(() => this.#end(null))
-          ended.throwIfAborted()
-          const { start, epoch } = outcome
-          onEvent({ type: 'passed', member: this.id, start, epoch, waitedMs: waited() })
-          return
-        }
-        if (this.#waits !== outcome.reason) {
-          onEvent({ type: 'waiting', member: this.id, reason: outcome.reason })
-          this.#waits = outcome.reason
+      const { start, epoch } = await holdAtGate({
+        member: this.id,
+        clock,
+        look: () => this.#turn(() => this.#decide(mountId, ended)),
+        changed: () => this.#changed.promise,
+        onWait: (reason) => {
+          onEvent({ type: 'waiting', member: this.id, reason })
+          this.#waits = reason
           this.#publish()
-        }
-        const limit = outcome.kind === 'refuse' ? REFUSAL_PAUSE_MS : GATE_LIMIT_MS
-        if (waited() >= limit) {
-          const verb = outcome.kind === 'refuse' ? 'may not start' : 'waits'
-          throw new MusterError('CONFLICT', `${this.id} ${verb}: ${outcome.reason}.`)
-        }
-        await pauseOrChange(clock, GATE_POLL_MS, { signal: ended, change })
-        ended.throwIfAborted()
-      }
+        },
+        signal: ended,
+      })
+      // Whoever asked has gone meanwhile: then no process starts.
+      if (ended.aborted) await this.#turn(() => this.#end(null))
+      ended.throwIfAborted()
+      onEvent({ type: 'passed', member: this.id, start, epoch, waitedMs: waited() })
     } catch (error) {
       onEvent({
         type: 'refused',
@@ -340,10 +328,10 @@ export class MemberKeeper implements AsyncDisposable {
   }
 
   /** One look at the gate: passed, or why not. */
-  async #decide(mountId: string, signal: AbortSignal): Promise<Outcome> {
+  async #decide(mountId: string, signal: AbortSignal): Promise<GateOutcome> {
     signal.throwIfAborted()
     const { engine, permit, host } = this.#context
-    const wait = (reason: string): Outcome => ({ kind: 'wait', reason })
+    const wait = (reason: string): GateOutcome => ({ kind: 'wait', reason })
     const record = this.#record()
     if (!record) return wait('its folder is gone')
     const occupants = await occupantsOf(engine, record.name)
@@ -486,25 +474,17 @@ export class MemberKeeper implements AsyncDisposable {
   }
 
   /** What must be on disk before anybody is told that the member is primary. */
-  async #remember({ status }: Answer): Promise<void> {
-    const record = this.#record()
-    const primary = status.component !== null && ['ready', 'donor'].includes(status.role)
-    if (!record || !primary) return
-    const { claim, founded, joined, clean } = record.marker
-    const ledger = this.#cluster()?.ledger
-    const granted =
-      ledger !== undefined &&
-      (ledger.phase === 'forming' || ledger.phase === 'recovering') &&
-      ledger.grant?.epoch === ledger.epoch &&
-      ledger.grant.members[this.id] === record.uid
-    const first = claim !== null && (claim.kind === 'form' || claim.kind === 'first')
-    const epoch = Math.max(founded, first ? claim.epoch : 0, granted ? ledger.epoch : 0)
-    const of = claim?.ledger ?? ledger?.uid ?? null
-    if (epoch === founded && joined === of && !clean) return
+  async #remember(answer: Answer): Promise<void> {
     const { store, onEvent } = this.#context
-    await store.mark(record.name, { founded: epoch, joined: of, clean: false })
-    if (joined !== of) await store.dropAside(record.name)
-    if (epoch !== founded) onEvent({ type: 'founded', member: this.id, epoch })
+    const record = this.#record()
+    const memory = record && memoryOf(answer, record, this.#cluster()?.ledger)
+    if (!memory) return
+    const { founded, joined } = record.marker
+    await store.mark(record.name, memory)
+    if (joined !== memory.joined) await store.dropAside(record.name)
+    if (founded !== memory.founded) {
+      onEvent({ type: 'founded', member: this.id, epoch: memory.founded })
+    }
   }
 
   async #seeSnapshots(): Promise<void> {
@@ -560,7 +540,3 @@ export class MemberKeeper implements AsyncDisposable {
 }
 
 const isRecovering = ({ ledger }: Cluster): boolean => ledger.phase === 'recovering'
-
-type Outcome =
-  | { kind: 'passed'; start: Start['kind']; epoch: number }
-  | { kind: 'wait' | 'refuse'; reason: string }
