@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { systemClock } from '../base/index.ts'
+import { LABEL, systemClock } from '../base/index.ts'
 import type { ContainerInspectResponse } from '../engine/index.ts'
 import { ListenGate, wouldAnswer } from './listen-gate.ts'
 
@@ -14,8 +14,8 @@ test.each([
   ['any port, and it exposes none', [], [on(8080)], 100, true],
   ['only to itself', [], [on(8080, true)], 100, false],
   ['nothing, and it exposes none', [], [], 2000, true],
-  ['nothing, and it exposes a port', [80], [], 29_999, false],
-  ['nothing, ever', [80], [], 30_000, true],
+  ['nothing, and it exposes a port', [80], [], 9_999, false],
+  ['nothing, ever', [80], [], 10_000, true],
 ])('listens to %s', (...[, exposed, listeners, age, answers]) => {
   expect(wouldAnswer({ exposed, listeners, age })).toBe(answers)
 })
@@ -32,7 +32,7 @@ const freePort = async (): Promise<number> => {
 }
 
 /** This process, as if it were the first of a container that has just started. */
-const inspected = (port: number, over: object = {}): ContainerInspectResponse => ({
+const inspected = (port: number, over: object = {}, labels = {}): ContainerInspectResponse => ({
   Id: 'c1',
   State: {
     Running: true,
@@ -40,7 +40,7 @@ const inspected = (port: number, over: object = {}): ContainerInspectResponse =>
     StartedAt: new Date().toISOString(),
     ...over,
   },
-  Config: { ExposedPorts: { [`${port}/tcp`]: {} } },
+  Config: { ExposedPorts: { [`${port}/tcp`]: {} }, Labels: labels },
 })
 
 test('a process gets traffic from the moment at which it listens', async () => {
@@ -59,7 +59,7 @@ test('a process gets traffic from the moment at which it listens', async () => {
   expect(gate.pending(container)).toBe(false)
 })
 
-test('a health check knows better, and what has ended is not watched', async () => {
+test('a health check and a recipe know better, and what has ended is not watched', async () => {
   const port = await freePort()
   using gate = new ListenGate({
     clock: { now: () => 0, sleep: () => expect.fail('it is watched') },
@@ -67,6 +67,7 @@ test('a health check knows better, and what has ended is not watched', async () 
     onDone: () => expect.fail('it is announced'),
   })
   expect(gate.pending(inspected(port, { Health: { Status: 'starting' } }))).toBe(false)
+  expect(gate.pending(inspected(port, {}, { [LABEL.memberOf]: 'db' }))).toBe(false)
   expect(gate.pending(inspected(port, { Running: false }))).toBe(false)
   expect(gate.pending(inspected(port, { StartedAt: '2020-01-01T00:00:00Z' }))).toBe(false)
 })

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Clock, type Listener, parseListeners, pause } from '../base/index.ts'
+import { type Clock, LABEL, type Listener, parseListeners, pause } from '../base/index.ts'
 import type { ContainerInspectResponse } from '../engine/index.ts'
 
 export interface ListenGateOptions {
@@ -23,8 +23,11 @@ export interface Listening {
 
 /** Software that listens nowhere is ready when it runs: it is not waited for longer than this. */
 const SILENT_MS = 2_000
-/** Software that has a port and does not open it: whoever connects is to be refused, not to wait. */
-const LATE_MS = 30_000
+/**
+ * Software that exposes a port and does not open it: a worker, of an image that is also a server's. It
+ * is not to be waited for without end, by `muster up` either.
+ */
+const LATE_MS = 10_000
 
 /**
  * Whether a container that has no health check would answer. It runs some time before it listens, and
@@ -53,8 +56,10 @@ export class ListenGate implements Disposable {
   /** Whether a container does not listen yet. Begins to watch it if nobody has. */
   pending(inspected: ContainerInspectResponse): boolean {
     const { Id: id = '', State: state } = inspected
-    // A health check knows better than a look from outside.
-    const checked = (state?.Health?.Status ?? 'none') !== 'none'
+    // A health check knows better than a look from outside, and so does a member's recipe.
+    const checked =
+      (state?.Health?.Status ?? 'none') !== 'none' ||
+      inspected.Config?.Labels?.[LABEL.memberOf] !== undefined
     if (state?.Running !== true || checked) {
       this.forget(id)
       return false
