@@ -79,7 +79,7 @@ export class EtcdClient implements Disposable {
     )
     asked.on('socket', (socket) => {
       connected = !socket.connecting
-      socket.once('connect', () => (connected = true))
+      if (!connected) socket.once('connect', () => (connected = true))
     })
     asked.on('error', (error) => reject(connected ? error : new Refused(error.message)))
     asked.end(JSON.stringify(body))
