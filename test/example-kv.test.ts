@@ -11,12 +11,11 @@ describe('examples/kv', () => {
   const get = async (host?: string) =>
     (
       await kv.must(
-        ['exec', '-T', 'kv', '--', 'etcdctl', 'get', 'colour', '--print-value-only'],
+        ['exec', '-T', 'kv', 'etcdctl', 'get', 'colour', '--print-value-only'],
         host === undefined ? {} : { host },
       )
     ).trim()
-  const put = (value: string) =>
-    kv.must(['exec', '-T', 'kv', '--', 'etcdctl', 'put', 'colour', value])
+  const put = (value: string) => kv.must(['exec', '-T', 'kv', 'etcdctl', 'put', 'colour', value])
   /** Through the published port of a host, as a client from outside. */
   const outside = async (host: string): Promise<string> => {
     const response = await fetch(`http://${kv.lab.address(host)}:2379/v3/kv/range`, {
