@@ -131,7 +131,7 @@ describe('a recipe beside the Compose file', () => {
   })
 
   it('stops it in order and brings it back', async () => {
-    await must('down', 'journal', '--yes')
+    await must('down', 'notes', '--yes')
     await must('up', '-f', `${root}examples/recipe/compose.yaml`, '--yes')
     await serving()
     expect(await say('status')).toContain(' 1 leads')

@@ -62,16 +62,17 @@ export const register = (program: Command): void => {
     .command('exec')
     .description('run a command in a container of a service, on whichever host it runs')
     .argument('<service>', 'SERVICE or SERVICE.SLOT')
-    .argument('<command...>')
+    .argument('<command...>', 'with or without -- before it')
     .option('-T, --no-tty', 'no terminal, even if there is one')
     .option('-i, --interactive', 'connect standard input (done anyway on a terminal)')
     .option('-u, --user <user>', 'as this user')
     .option('-w, --workdir <folder>', 'in this folder')
     .option('-e, --env <variable>', 'KEY=VALUE, again for several', collect, [])
     .passThroughOptions()
-    .action(async (service: string, command: string[], options: ExecOptions) =>
-      (await import('./exec.ts')).exec(service, command, options),
-    )
+    .action(async (service: string, command: string[], options: ExecOptions) => {
+      const own = command[0] === '--' ? command.slice(1) : command
+      await (await import('./exec.ts')).exec(service, own, options)
+    })
   program
     .command('rollback')
     .description('go back to the revision that was deployed before')
