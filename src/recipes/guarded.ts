@@ -57,6 +57,7 @@ const partsSchema: z.ZodType<ContainerParts> = z.object({
   user: z.string().nullable(),
   stopGraceMs: z.number().min(0),
   stopSignal: z.string().nullable(),
+  sysctls: z.record(z.string(), z.string()).optional(),
 })
 
 const filesSchema = z.array(
