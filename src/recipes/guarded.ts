@@ -57,7 +57,7 @@ const partsSchema: z.ZodType<ContainerParts> = z.object({
   user: z.string().nullable(),
   stopGraceMs: z.number().min(0),
   stopSignal: z.string().nullable(),
-  sysctls: z.record(z.string(), z.string()).optional(),
+  sysctls: z.record(z.string(), z.string()).exactOptional(),
 })
 
 const filesSchema = z.array(
