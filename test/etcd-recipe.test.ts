@@ -23,8 +23,20 @@ describe('etcd by hand', () => {
   }
   const one = (number: number) => cluster.member(number)
   const some = (...numbers: number[]) => numbers.map(one)
+  /** What was on its way to a leader that has just died is lost, and is asked again. */
   const put = (member: MemberByHand, key: string, value: string) =>
-    member.run(['etcdctl', 'put', key, value])
+    until(
+      `${key} to be ${value}`,
+      async () => {
+        try {
+          return await member.run(['etcdctl', '--command-timeout=2s', 'put', key, value])
+        } catch (error) {
+          if (/deadline exceeded|request timed out|no leader/i.test(String(error))) return false
+          throw error
+        }
+      },
+      { timeoutMs: 20_000 },
+    )
   const get = (member: MemberByHand, key: string) =>
     member.run(['etcdctl', 'get', key, '--print-value-only'])
   const members = async (member: MemberByHand) =>
