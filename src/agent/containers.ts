@@ -15,7 +15,6 @@ import {
   watch,
 } from '../engine/index.ts'
 import { type EdgeSight, edgeSight, isEdge } from './edge-sight.ts'
-import type { ListenGate } from './listen-gate.ts'
 import type { StartHooks } from './start-hooks.ts'
 import { type LocalContainer, TASK_LABELS, isEnding, localContainer } from './local-container.ts'
 
@@ -42,8 +41,6 @@ export interface ContainersOptions {
   prepareEdge: (edge: EdgeSight) => Promise<void>
   /** What runs in containers right after they have started; those get no traffic before. */
   startHooks: Pick<StartHooks, 'pending' | 'forget'>
-  /** Who does not listen yet gets no traffic either. */
-  listenGate: Pick<ListenGate, 'pending' | 'forget'>
   /** The engine went away. */
   onDown: (error: MusterError) => void
   onProblem: (message: string) => void
@@ -207,8 +204,7 @@ export class Containers {
       if (isTask && inspected.State?.Running === true) this.#tasks.add(id)
       else this.#tasks.delete(id)
       const container = localContainer(inspected, host, (each) => this.#overlays.get(each) === true)
-      const { startHooks, listenGate } = this.#options
-      const waits = [startHooks.pending(inspected), listenGate.pending(inspected)].includes(true)
+      const waits = this.#options.startHooks.pending(inspected)
       if (!container) return this.#forget(id)
       if (waits && container.endpoint?.state === 'ready') container.endpoint.state = 'starting'
       const old = this.#containers.get(id)
@@ -250,7 +246,6 @@ export class Containers {
 
   #gone(id: string): void {
     this.#tasks.delete(id)
-    this.#options.listenGate.forget(id)
     this.#forget(id)
     if (this.#edge?.container !== id) return
     this.#edge = null

@@ -28,7 +28,6 @@ import type { LocalContainer } from './local-container.ts'
 import type { Log } from './log.ts'
 import type { ManagerEvents } from './manager.ts'
 import { ManagerRole } from './manager-role.ts'
-import { ListenGate } from './listen-gate.ts'
 import { withMembers } from './member-endpoints.ts'
 import type { Membership } from './membership.ts'
 import type { Metrics } from './metrics.ts'
@@ -86,7 +85,6 @@ export class Member implements AsyncDisposable {
   readonly #certificates: CertificateWatch
   readonly #containers: Containers
   readonly #gate: ReturnGate
-  readonly #listenGate: ListenGate
   readonly #links: Links
   readonly #server: PeerServer
   readonly #startedAt: number
@@ -122,11 +120,6 @@ export class Member implements AsyncDisposable {
       onLate: ({ container }) =>
         log.warn({ container }, 'announced although its answers may not find back to clients'),
     })
-    this.#listenGate = new ListenGate({
-      clock,
-      wallClock: () => Date.now(),
-      onDone: (container) => this.#containers.look(container),
-    })
     this.#containers = new Containers({
       engine,
       host,
@@ -140,7 +133,6 @@ export class Member implements AsyncDisposable {
         onDone: (container) => this.#containers.look(container),
         onProblem: (problem) => log.warn(problem),
       }),
-      listenGate: this.#listenGate,
       onDown: (error) => this.#engineDown(error),
       onProblem: (problem) => log.warn(problem),
       processExists,
@@ -208,7 +200,6 @@ export class Member implements AsyncDisposable {
     clearTimeout(this.#gateTimer)
     clearImmediate(this.#applying)
     this.#certificates[Symbol.dispose]()
-    this.#listenGate[Symbol.dispose]()
     await this.#links[Symbol.asyncDispose]()
     await this.#role?.[Symbol.asyncDispose]()
     await this.#server[Symbol.asyncDispose]()

@@ -1,6 +1,5 @@
 export * from './errors.ts'
 export * from './labels.ts'
-export * from './listeners.ts'
 export * from './ports.ts'
 export * from './paths.ts'
 export * from './clock.ts'

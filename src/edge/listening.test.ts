@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { portsTaken } from './listening.ts'
+import { parseListening } from './listening.ts'
 
 it('finds the ports that cannot be bound on 0.0.0.0', () => {
   const head = '  sl  local_address rem_address   st tx_queue rx_queue\n'
@@ -12,6 +12,6 @@ it('finds the ports that cannot be bound on 0.0.0.0', () => {
     '   0: 00000000000000000000000000000000:01BB 00000000000000000000000000000000:0000 0A 0',
     '   1: 00000000000000000000000001000000:0277 00000000000000000000000000000000:0000 0A 0',
   ].join('\n')
-  expect(portsTaken(head + tcp, head + tcp6)).toEqual(new Set([22, 80, 443]))
-  expect(portsTaken(head, '')).toEqual(new Set())
+  expect(parseListening(head + tcp, head + tcp6)).toEqual(new Set([22, 80, 443]))
+  expect(parseListening(head, '')).toEqual(new Set())
 })
