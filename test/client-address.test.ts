@@ -172,7 +172,10 @@ describe('the address of a client of a tcp port', () => {
       await asking
     }
     expect(answers.length).toBeGreaterThan(HOSTS)
-    expect(new Set(answers)).toEqual(new Set([machine]))
+    // An edge may close one connection without an answer (docs/plan.md), not two.
+    const lost = answers.filter((answer) => answer === undefined)
+    expect(lost.length).toBeLessThanOrEqual(HOSTS)
+    expect(new Set(answers.filter((answer) => answer !== undefined))).toEqual(new Set([machine]))
     expect((await allReal()).size).toBe(3)
   })
 

@@ -52,17 +52,6 @@ describe('reconcile', () => {
     ])
   })
 
-  it.each<[string, LiveServer['state'], string, boolean]>([
-    ['beside a server that stays', 'ready', 'a', true],
-    ['beside one that finishes', 'drain', 'a', false],
-    ['in the place of one that leaves', 'ready', 'b', false],
-  ])('a new server %s', (...[, state, stays, onTrial]) => {
-    const wanted = config(backend('w', [server('new'), server(stays)]))
-    const from = live({ w: { a: state, x: 'ready' } })
-    const steps = reconcile({ live: from, wanted, departure: () => 'leaving', idle: () => false })
-    expect(steps.find((step) => step.verb === 'add')).toMatchObject({ onTrial })
-  })
-
   it('lets a leaving server finish, and deletes it when it is idle', () => {
     const wanted = config(backend('w', []))
     expect(plan(live({ w: { a: 'drain' } }), wanted)).toEqual([])

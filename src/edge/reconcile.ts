@@ -19,12 +19,9 @@ export interface LiveServer {
 /** Servers of a running HAProxy, by backend name and server name. */
 export type LiveServers = ReadonlyMap<string, ReadonlyMap<string, LiveServer>>
 
-/**
- * One step of a change at run time. Each can be repeated without harm, but for `add`. A server that is
- * added on trial takes connections after its first successful check; without, at once.
- */
+/** One step of a change at run time. Each can be repeated without harm, but for `add`. */
 export type RuntimeStep =
-  | { verb: 'add'; backend: string; server: EdgeServer; onTrial: boolean }
+  | { verb: 'add'; backend: string; server: EdgeServer }
   | { verb: 'move'; backend: string; server: EdgeServer }
   | { verb: 'ready' | 'drain' | 'maint' | 'shutdown' | 'delete'; backend: string; name: string }
 
@@ -50,15 +47,7 @@ export const reconcile = (input: ReconcileInput): RuntimeStep[] => {
   for (const [backend, live] of input.live) {
     const servers = wanted.get(backend) ?? []
     const names = new Set(servers.map((server) => server.name))
-    const others = servers.some(({ name }) => live.get(name)?.state === 'ready')
-    for (const server of servers) {
-      const known = live.get(server.name)
-      // Without connections they are everyone's next choice, and a container that was started listens
-      // later: several of them would use up all attempts of one connection. With nobody beside them
-      // an attempt is worth more than the wait for a check.
-      if (known === undefined) steps.push({ verb: 'add', backend, server, onTrial: others })
-      else steps.push(...arrive(backend, known, server))
-    }
+    for (const server of servers) steps.push(...arrive(backend, live.get(server.name), server))
     for (const [name, server] of live) {
       if (!names.has(name)) steps.push(...leave(input, { backend, name }, server))
     }
@@ -66,7 +55,12 @@ export const reconcile = (input: ReconcileInput): RuntimeStep[] => {
   return steps.sort((a, b) => ORDER.indexOf(a.verb) - ORDER.indexOf(b.verb))
 }
 
-const arrive = (backend: string, live: LiveServer, server: EdgeServer): RuntimeStep[] => {
+const arrive = (
+  backend: string,
+  live: LiveServer | undefined,
+  server: EdgeServer,
+): RuntimeStep[] => {
+  if (live === undefined) return [{ verb: 'add', backend, server }]
   const moved = live.address !== server.address || live.port !== server.port
   return [
     ...(moved ? [{ verb: 'move' as const, backend, server }] : []),

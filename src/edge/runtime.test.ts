@@ -71,18 +71,10 @@ describe('answers of HAProxy', () => {
 describe('commandsOf', () => {
   it('gives a new server all its options and starts its checks', () => {
     const server = { name: 'a', endpoint: 'a', address: '10.0.0.1', port: 80 }
-    const add = { verb: 'add' as const, backend: 'w', server }
-    const at = 'add server w/a 10.0.0.1:80 check inter 1s'
-    expect(commandsOf({ ...add, onTrial: false }, 'check inter 1s')).toEqual([
-      at,
+    expect(commandsOf({ verb: 'add', backend: 'w', server }, 'check inter 1s')).toEqual([
+      'add server w/a 10.0.0.1:80 check inter 1s',
       'enable server w/a',
       'enable health w/a',
-    ])
-    expect(commandsOf({ ...add, onTrial: true }, 'check inter 1s')).toEqual([
-      at,
-      'enable server w/a',
-      'enable health w/a',
-      'set server w/a health down',
     ])
     expect(commandsOf({ verb: 'shutdown', backend: 'w', name: 'a' }, '')).toEqual([
       'shutdown sessions server w/a',

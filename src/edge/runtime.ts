@@ -197,8 +197,6 @@ export const commandsOf = (step: RuntimeStep, options: string): string[] => {
       `add server ${id} ${serverAddress(step.server)} ${options}`,
       `enable server ${id}`,
       `enable health ${id}`,
-      // After checks are on, or HAProxy takes it for the state of a server without any.
-      ...(step.onTrial ? [`set server ${id} health down`] : []),
     ]
   }
   if (verb === 'move') {
