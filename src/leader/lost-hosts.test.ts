@@ -28,8 +28,12 @@ test.each<['unknown' | 'ready' | 'down', HostState | undefined, boolean, 'set' |
 })
 
 /** Milliseconds from the new leader on until six replicas run on the hosts that are left. */
-const replacedAfter = async (helped: boolean): Promise<number> => {
-  await using swarm = await createDoubleSwarm({ hosts: ['m1', 'm2', 'm3'], seed: 7 })
+const replacedAfter = async (helped: boolean, unknownMs = 0): Promise<number> => {
+  await using swarm = await createDoubleSwarm({
+    hosts: ['m1', 'm2', 'm3'],
+    seed: 7,
+    timing: { unknownMs },
+  })
   await swarm.engine('m1').createService({
     Name: 'web',
     Mode: { Replicated: { Replicas: 6 } },
@@ -79,4 +83,8 @@ test('a host that was lost with the leader is not waited for, and keeps no label
   const [alone, helped] = [await replacedAfter(false), await replacedAfter(true)]
   expect(helped).toBeLessThan(3000)
   expect(alone).toBeGreaterThan(helped + 4000)
+})
+
+test('a leader that is slow to call its hosts unknown is looked at for longer', async () => {
+  expect(await replacedAfter(true, 2000)).toBeLessThan(5000)
 })

@@ -35,18 +35,25 @@ export interface LostHostsOptions {
 }
 
 const LOOK_MS = 250
+/**
+ * A new leader calls its hosts `unknown` some moments after others see it lead, and has none to call so
+ * before. After this time nothing is gained any more: it calls the lost ones `down` by itself.
+ */
+const BEGIN_MS = 10_000
 
-/** Ends once Swarm has an opinion of every host and no label is left. */
+/** Ends once Swarm has had time to lose its opinion, has one of every host again, and no label is left. */
 export const lostHostsLoop = (options: LostHostsOptions): LeaderLoop => ({
   name: 'lost hosts',
   start: async (signal) => {
+    const { clock } = options
+    const begun = clock.now() + BEGIN_MS
     while (!signal.aborted) {
       try {
-        if (await settleLostHosts(options)) return
+        if ((await settleLostHosts(options)) && clock.now() >= begun) return
       } catch (error) {
         options.onProblem(messageOf(error))
       }
-      await pause(options.clock, LOOK_MS, signal)
+      await pause(clock, LOOK_MS, signal)
     }
   },
 })

@@ -56,6 +56,8 @@ export class Cluster {
   readonly #members = new Map<string, Member>()
   #leader: Member | undefined
   #term = new AbortController()
+  /** The leader takes registrations of hosts. */
+  #dispatching = false
   #electing = false
 
   constructor(options: ClusterOptions) {
@@ -160,7 +162,8 @@ export class Cluster {
     this.#evaluateLeader()
     for (const member of this.#members.values()) {
       if (!member.host.answers) member.executor.drop()
-      const linked = this.#leader !== undefined && this.#sameSide(member.host, this.#leader.host)
+      const leader = this.#dispatching ? this.#leader : undefined
+      const linked = leader !== undefined && this.#sameSide(member.host, leader.host)
       if (linked === member.linked) continue
       member.linked = linked
       if (linked) this.#registerLater(member)
@@ -188,6 +191,7 @@ export class Cluster {
     if (this.#leader !== undefined && this.#hasMajority(this.#leader)) return
     this.#term.abort(new Error('no longer the leader'))
     this.#leader = undefined
+    this.#dispatching = false
     for (const member of this.#members.values()) {
       member.linked = false
       member.cancel()
@@ -209,6 +213,21 @@ export class Cluster {
     this.#leader = leader
     this.#term = new AbortController()
     const { signal } = this.#term
+    if (timing.unknownMs === 0) this.#serveHosts()
+    else {
+      const begin = () => {
+        this.#serveHosts()
+        this.evaluate()
+      }
+      signal.addEventListener('abort', clock.at(timing.unknownMs, begin), { once: true })
+    }
+    lead({ store: this.store, clock, random, timing, signal })
+    this.evaluate()
+  }
+
+  /** Hosts can register from now on; until they have, the new leader knows nothing of them. */
+  #serveHosts(): void {
+    this.#dispatching = true
     for (const node of this.store.all('node')) {
       if (node.state !== 'ready') continue
       const message = 'Node moved to "unknown" state due to leadership change in cluster'
@@ -217,8 +236,6 @@ export class Cluster {
     for (const member of this.#members.values()) {
       this.#expectSilence(member, MISSED_BEATS * UNKNOWN_FACTOR, 0)
     }
-    lead({ store: this.store, clock, random, timing, signal })
-    this.evaluate()
   }
 
   #updateManagers(): void {

@@ -19,6 +19,8 @@ export interface Timing {
   registerMs: number
   /** From the loss of the Raft leader to the next one: at least, at most. */
   electionMs: [number, number]
+  /** From there to its calling all hosts `unknown`. */
+  unknownMs: number
 }
 
 export const DEFAULT_TIMING: Timing = {
@@ -30,4 +32,5 @@ export const DEFAULT_TIMING: Timing = {
   gossipMs: 2_000,
   registerMs: 200,
   electionMs: [1_000, 3_000],
+  unknownMs: 0,
 }
