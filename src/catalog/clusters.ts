@@ -195,7 +195,7 @@ export interface Order {
   snapshot: string | null
   /** Who said so, for the record. */
   by: string
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, and later than any order before: by this it is known again. */
   at: number
 }
 

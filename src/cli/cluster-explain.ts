@@ -37,6 +37,7 @@ export const explainCluster = async (
     awayFor: () => 0,
     quietFor: hasPrimary(reading) ? 0 : Infinity,
     writerIdleFor: hasReadyWriter(reading) ? 0 : Infinity,
+    markedFor: 0,
   })
   return decide(facts).explain
 }

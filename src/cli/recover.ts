@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os'
 import { LABEL, MusterError, parseDuration, systemClock } from '../base/index.ts'
 import { type Ledger, type MemberId, isHeard, memberReport } from '../catalog/index.ts'
 import { connectEngine, type Engine } from '../engine/index.ts'
-import { readStoredLedgers, writeLedger } from '../members/index.ts'
+import { orderOf, readStoredLedgers, writeLedger } from '../members/index.ts'
 import { converge, findService, keyOf, notFound, stackFilter, stackOf } from '../stack/index.ts'
 import type { RecoverOptions } from './clustered.ts'
 import { confirm } from './output.ts'
@@ -40,7 +40,7 @@ export const recover = async (name: string, options: RecoverOptions): Promise<vo
     process.stdout.write('Nothing was changed.\n')
     return
   }
-  const order = { epoch: ledger.epoch, ...choice, by: whoAmI(), at: Date.now() }
+  const order = orderOf(ledger, choice, { by: whoAmI(), now: Date.now() })
   if (!(await writeLedger(engine, { ...ledger, order }, stored))) {
     throw new MusterError('CONFLICT', `What is known of ${cluster} has changed meanwhile.`, {
       hint: 'Look at the evidence again: run the same command once more.',

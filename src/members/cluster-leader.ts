@@ -1,5 +1,5 @@
 import { LABEL, Loop, MusterError, messageOf } from '../base/index.ts'
-import { type ClusterName, headOf, type RecipeChoice } from '../catalog/index.ts'
+import { type ClusterName, headOf, type Ledger, type RecipeChoice, same } from '../catalog/index.ts'
 import type { Service } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { perform } from './actions.ts'
@@ -38,6 +38,11 @@ export class ClusterLeader {
   #changes = 0
   #primaryAt: number
   #writerAt: number
+  /** The ledger's high-water mark, and since when it is that. */
+  #mark: { value: Ledger['highWater'] | undefined; at: number } = {
+    value: undefined,
+    at: -Infinity,
+  }
   #explained = ''
 
   // oxlint-disable-next-line max-params -- what it is about, and what all of them share
@@ -86,6 +91,7 @@ export class ClusterLeader {
         awayFor: (host) => this.#hosts.awayFor(host),
         quietFor: clock.now() - this.#primaryAt,
         writerIdleFor: clock.now() - this.#writerAt,
+        markedFor: clock.now() - this.#mark.at,
       })
       const decision = decide(facts)
       this.#explain(decision)
@@ -148,9 +154,16 @@ export class ClusterLeader {
       nodes,
       catalog,
     }
+    this.#seeMark(ledger)
     if (hasPrimary(reading)) this.#primaryAt = clock.now()
     if (hasReadyWriter(reading)) this.#writerAt = clock.now()
     return { reading, stored }
+  }
+
+  #seeMark({ highWater }: Ledger): void {
+    const { value, at } = this.#mark
+    if (same(value, highWater)) return
+    this.#mark = { value: highWater, at: value === undefined ? at : this.#options.clock.now() }
   }
 
   /** Swarm's own objects, read anew when they may have changed: reports come more often than that. */

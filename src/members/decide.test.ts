@@ -5,6 +5,7 @@ import type { Topology } from '../recipes/index.ts'
 import { decide } from './decide.ts'
 import type { Facts, View } from './facts.ts'
 import { foundersOf } from './founders.ts'
+import { orderOf } from './order.ts'
 import { permit } from './permit.ts'
 
 const VOTERS: Topology = {
@@ -71,6 +72,7 @@ const facts = (over: Partial<Facts> & Pick<Facts, 'ledger'>, reports: MemberRepo
   })),
   quietFor: 0,
   writerIdleFor: 0,
+  markedFor: 0,
   ...over,
 })
 
@@ -187,6 +189,40 @@ describe('members that vote', () => {
   })
 })
 
+describe('what the cluster has', () => {
+  const ledger = sampleLedger({
+    phase: 'formed',
+    members: Object.fromEntries([member(1, { volume: 'v1' })]),
+    // Written by a leader whose clock is years ahead.
+    highWater: { history: 'c', sequence: '7', at: 5_000_000_000_000 },
+    view: [id(1)],
+    next: 2,
+  })
+
+  it('is written down from time to time, whatever the clocks of earlier leaders showed', () => {
+    const late = facts({ ledger, markedFor: 15_000 }, [running(1)])
+    expect(decide(late)).toMatchObject({
+      kind: 'write',
+      ledger: { highWater: { history: 'c', sequence: '9', at: late.now } },
+    })
+    expect(decide(facts({ ledger, markedFor: 14_999 }, [running(1)])).kind).toBe('wait')
+  })
+})
+
+describe('an order', () => {
+  it('is later than the one before, whatever the clock shows', () => {
+    const given = (now: number, at: number | null) =>
+      orderOf(
+        sampleLedger({
+          order: at === null ? null : { epoch: 0, from: id(1), snapshot: null, by: 'root', at },
+        }),
+        { from: id(1), snapshot: null },
+        { by: 'root', now },
+      ).at
+    expect([given(5, null), given(5, 4), given(5, 5), given(5, 9)]).toEqual([5, 5, 6, 10])
+  })
+})
+
 describe('voters of whom a snapshot is to be the truth', () => {
   const snapshot = { name: 'c-7-1.db', position: { history: 'c', sequence: '7' }, at: 1 }
   const joined = (number: number) => member(number, { volume: `v${number}` })
@@ -233,7 +269,7 @@ describe('voters of whom a snapshot is to be the truth', () => {
     for (const other of [null, { ...snapshot, name: 'c-8-2.db' }]) {
       expect(decide(from({ snapshot: other }))).toMatchObject({
         kind: 'write',
-        ledger: { order: null },
+        ledger: { order: { epoch: 0 } },
       })
     }
     const removed = from({})

@@ -43,7 +43,10 @@ export type LeaderVerb = 'add' | 'remove' | 'settle' | 'writable' | 'readonly'
 
 /** Everything that the leader knows of one clustered service. */
 export interface Facts {
-  /** Milliseconds since 1970. */
+  /**
+   * Milliseconds since 1970 as this host has them: for people, who see it in the ledger. Never compared
+   * with a time that another host has written.
+   */
   now: number
   ledger: Ledger
   topology: Topology
@@ -61,6 +64,8 @@ export interface Facts {
   quietFor: number
   /** Milliseconds since the writer of the ledger was last ready, or since this leader began. */
   writerIdleFor: number
+  /** Milliseconds since this leader saw the high-water mark change; Infinity when it never did. */
+  markedFor: number
 }
 
 export type Action =

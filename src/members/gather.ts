@@ -38,6 +38,7 @@ export interface Remembered {
   awayFor: (host: HostId) => number
   quietFor: number
   writerIdleFor: number
+  markedFor: number
 }
 
 export const gather = (reading: Reading, remembered: Remembered): Facts => {
@@ -63,6 +64,7 @@ export const gather = (reading: Reading, remembered: Remembered): Facts => {
     ),
     quietFor: remembered.quietFor,
     writerIdleFor: remembered.writerIdleFor,
+    markedFor: remembered.markedFor,
   }
 }
 

@@ -85,7 +85,11 @@ const choose = (facts: Facts, seen: readonly Seen[]): Decision => {
       ? write({ ...ledger, phase: 'recovering', held: null }, election.why)
       : waitFor(election.why)
   }
-  if (election.kind === 'void') return write({ ...ledger, order: null }, election.why)
+  if (election.kind === 'void') {
+    // No later order may be taken for this one, so it stays on record.
+    const order = ledger.order && { ...ledger.order, epoch: 0 }
+    return write({ ...ledger, order }, election.why)
+  }
   if (election.kind === 'hold') return hold(facts, seen, election.why)
   const { winner, discard } = election
   const volume = winner.report.volume ?? ''

@@ -54,11 +54,11 @@ const recordView = (ledger: Ledger, seen: readonly Seen[]): Ledger => {
 }
 
 const recordHighWater = (
-  { now }: Facts,
+  { now, markedFor }: Facts,
   { ledger, seen }: { ledger: Ledger; seen: readonly Seen[] },
 ): Ledger => {
   const { highWater } = ledger
-  if (highWater !== null && now - highWater.at < MEMBER_TUNABLES.highWater) return ledger
+  if (highWater !== null && markedFor < MEMBER_TUNABLES.highWater) return ledger
   const position = commonPosition(readyOnes(seen))
   if (position === null) return ledger
   const advanced =

@@ -244,11 +244,11 @@ export const publish = (world: World, { host, agent }: { host: SimHost; agent: A
   const last = agent.sent.at(-1)
   if (
     last &&
-    reports.length === last.reports.length &&
-    reports.every((report, i) => isSame(report, last.reports[i]))
+    reports.length === last.length &&
+    reports.every((report, i) => isSame(report, last[i]))
   )
     return
-  agent.sent.push({ at: world.now, reports })
+  agent.sent.push(reports)
 }
 
 const isSame = (a: MemberReport, b: MemberReport | undefined): boolean =>

@@ -1,4 +1,5 @@
 /** Everything that can go wrong, and everything that people do. */
+import { monotonic } from './clocks.ts'
 import { endProcess, excuseLost, newFolder } from './disk.ts'
 import { type SimHost, type World, count, newAgent, note } from './world.ts'
 
@@ -14,19 +15,18 @@ export const powerOff = (world: World, host: SimHost): void => {
   crashAll(world, host)
   host.up = false
   host.agent = null
-  host.downSince = world.now
 }
 
 export const powerOn = (world: World, host: SimHost): void => {
   if (host.up || host.removed) return
   note(world, `${host.id} has power`)
   host.up = true
-  host.agent = newAgent(world.now)
+  host.agent = newAgent()
 }
 
 export const restartAgent = (world: World, host: SimHost): void => {
   if (!host.up) return
-  host.agent = host.agent === null ? newAgent(world.now) : null
+  host.agent = host.agent === null ? newAgent() : null
   note(world, `agent of ${host.id} ${host.agent ? 'starts' : 'is killed'}`)
 }
 
@@ -72,7 +72,7 @@ export const restoreVolume = (world: World, host: SimHost): void => {
   count(world, 'volumes put back')
   host.folders.set(copy.member, { ...copy, marker: { ...copy.marker } })
   if (host.up) {
-    host.agent = newAgent(world.now)
+    host.agent = newAgent()
     host.agent.floor = world.store.ledger.epoch
   }
   excuseLost(world, 'the only disk that held it was put back')
@@ -122,10 +122,13 @@ export const electLeader = (world: World): void => {
   if (!world.random.chance(0.3)) {
     for (const each of able) if (each.agent) each.agent.manager.leading = null
   } else if (able.some(({ agent }) => agent?.manager.leading)) count(world, 'two leaders')
+  const now = monotonic(world, host)
   host.agent.manager.leading = {
-    since: world.now,
-    primaryAt: world.now,
-    writerAt: world.now,
+    since: now,
+    primaryAt: now,
+    writerAt: now,
+    mark: { value: undefined, at: -Infinity },
+    away: new Map(),
     pending: null,
   }
 }

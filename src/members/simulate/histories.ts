@@ -44,6 +44,7 @@ const TOLD = [
   'data of other clusters',
   'writes outside',
   'outside cut off',
+  'clocks jump',
 ]
 
 /** What a share has to be: every history right, and everything in them. */

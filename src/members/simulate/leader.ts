@@ -3,9 +3,11 @@ import type { Grant, Ledger, MemberId } from '../../catalog/index.ts'
 import { decide } from '../decide.ts'
 import type { Action, Facts } from '../facts.ts'
 import { foundersOf } from '../founders.ts'
+import { monotonic, wallClock } from './clocks.ts'
 import { sightingsOf } from './manager.ts'
 import { reconfigure } from './voters.ts'
 import {
+  type Leading,
   type SimHost,
   type World,
   connected,
@@ -20,8 +22,10 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
   const manager = host.agent?.manager
   if (!manager?.leading) return null
   const { leading } = manager
+  const now = monotonic(world, host)
+  remember(world, { leading, now })
   return {
-    now: world.now,
+    now: wallClock(world, host),
     ledger: world.store.ledger,
     topology: world.topology,
     verbs: world.verbs,
@@ -37,8 +41,8 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
           id: each.id,
           name: each.id,
           eligible: each.up,
-          unheardFor: heard ? 0 : world.now - Math.max(manager.since, known?.at ?? 0),
-          awayFor: each.up ? 0 : world.now - each.downSince,
+          unheardFor: heard ? 0 : now - Math.max(leading.since, known?.at ?? 0),
+          awayFor: awayFor(leading.away.get(each.id), now),
           leads: each === host,
         }
       }),
@@ -50,10 +54,26 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
         updating: restart || (!running && isOn(world, { member, home })),
       }),
     ),
-    quietFor: world.now - leading.primaryAt,
-    writerIdleFor: world.now - leading.writerAt,
+    quietFor: now - leading.primaryAt,
+    writerIdleFor: now - leading.writerAt,
+    markedFor: now - leading.mark.at,
   }
 }
+
+const remember = (world: World, { leading, now }: { leading: Leading; now: number }): void => {
+  for (const { id, up } of world.hosts) {
+    if (up) leading.away.delete(id)
+    else if (!leading.away.has(id)) leading.away.set(id, now)
+  }
+  const { mark } = leading
+  const { highWater } = world.store.ledger
+  if (mark.value !== highWater) {
+    leading.mark = { value: highWater, at: mark.value === undefined ? mark.at : now }
+  }
+}
+
+const awayFor = (since: number | undefined, now: number): number =>
+  since === undefined ? 0 : Math.max(1, now - since)
 
 const isOn = (world: World, { member, home }: { member: MemberId; home: string }): boolean =>
   world.hosts.some((each) => each.id === home && each.up && each.places.get(member)?.process)

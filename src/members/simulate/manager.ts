@@ -1,6 +1,7 @@
 /** Reports on their way to managers, catalogs on their way to agents: late, lost, repeated, or stale. */
 import type { Sighting } from '../facts.ts'
 import { inPrimary } from '../sight.ts'
+import { monotonic } from './clocks.ts'
 import { type Agent, type SimHost, type World, connected, count, hasQuorum } from './world.ts'
 
 /** A host is missed after this long. */
@@ -17,7 +18,7 @@ export const deliver = (world: World, from: SimHost, to: SimHost): void => {
   const first = known?.agent === from.agent ? known.index : 0
   const index = world.random.chance(0.25) ? first + world.random.below(newest - first + 1) : newest
   if (index < newest) count(world, 'late reports')
-  heard.set(from.id, { agent: from.agent, index, at: world.now })
+  heard.set(from.id, { agent: from.agent, index, at: monotonic(world, to) })
 }
 
 /** What a manager tells: its hosts' last reports, and whether they are heard. */
@@ -26,14 +27,14 @@ export const sightingsOf = (world: World, host: SimHost): Sighting[] =>
     const known = host.agent?.manager.heard.get(from.id)
     if (known === undefined || from.removed) return []
     const sight = sightOf(world, { host, from, known })
-    return (known.agent.sent[known.index]?.reports ?? []).map((report) => ({ report, sight }))
+    return (known.agent.sent[known.index] ?? []).map((report) => ({ report, sight }))
   })
 
 const sightOf = (
   world: World,
   { host, from, known }: { host: SimHost; from: SimHost; known: { agent: Agent; at: number } },
 ): Sighting['sight'] => {
-  const fresh = world.now - known.at < NOTICE_MS
+  const fresh = monotonic(world, host) - known.at < NOTICE_MS
   // Silence is noticed only after a while; a new life of the agent says at once that it is new.
   if (fresh || (connected(host, from) && from.agent === known.agent)) return 'heard'
   return connected(host, from) ? 'agentless' : 'silent'
@@ -52,14 +53,14 @@ export const readLedger = (world: World, host: SimHost): void => {
     manager.leading &&
     sightings.some(({ report, sight }) => sight === 'heard' && inPrimary(report))
   ) {
-    manager.leading.primaryAt = world.now
+    manager.leading.primaryAt = monotonic(world, host)
   }
   const { writer } = manager.ledger
   if (
     manager.leading &&
     sightings.some(({ report, sight }) => sight === 'heard' && report.id === writer && report.ready)
   ) {
-    manager.leading.writerAt = world.now
+    manager.leading.writerAt = monotonic(world, host)
   }
 }
 

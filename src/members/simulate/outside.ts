@@ -5,7 +5,7 @@ import { type Process, type World, count, newHost, note, processes } from './wor
 
 /** So many members run elsewhere, and have data. */
 export const beginOutside = (world: World, members: number): void => {
-  world.elsewhere = newHost('elsewhere')
+  world.elsewhere = newHost('elsewhere', world.random)
   world.topology = { ...world.topology, outside: true }
   for (let i = 1; i <= members; i++) start(world, `outside-${i}`, i === 1)
   regroup(world)

@@ -16,6 +16,7 @@ import {
   restoreVolume,
   transplant,
 } from './faults.ts'
+import { jump, wallClock } from './clocks.ts'
 import { endProcess } from './disk.ts'
 import { commit, isWritable, progress, regroup } from './galera.ts'
 import { factsOf, stepLeader } from './leader.ts'
@@ -33,6 +34,7 @@ import { stepSwarm } from './swarm.ts'
 import { commitByVote, vote, writableLineages } from './voters.ts'
 import { type Counters, type World, count, newWorld, note, processes, violate } from './world.ts'
 import { decide } from '../decide.ts'
+import { orderOf } from '../order.ts'
 
 export interface Outcome {
   seed: number
@@ -97,6 +99,7 @@ const faults: Happening[] = [
   { weight: 1, run: partition },
   { weight: 2, run: heal },
   { weight: 1, run: cutOff },
+  { weight: 1, run: (world) => jump(world, anyHost(world)) },
   { weight: 1, run: (world) => pass(world, 10_000 + world.random.below(60_000)) },
   { weight: 0.7, run: (world) => scale(world, 1 + world.random.below(5)) },
   { weight: 0.3, run: (world) => scale(world, 0) },
@@ -199,13 +202,11 @@ function obeyPerson(world: World): void {
   const [best] = copies
   if (!best) return
   note(world, `a person decides for ${best.folder.member}`)
-  const order = {
-    epoch: ledger.epoch,
-    from: best.folder.member,
-    snapshot: null,
-    by: 'operator',
-    at: world.now,
-  }
+  const order = orderOf(
+    ledger,
+    { from: best.folder.member, snapshot: null },
+    { by: 'operator', now: wallClock(world, anyHost(world)) },
+  )
   world.store = { version: world.store.version + 1, ledger: { ...ledger, order } }
 }
 
@@ -272,6 +273,17 @@ const nothingLeft = (world: World): boolean =>
       ),
   )
 
+/** The ledger knows of less than all members have. */
+const isMarkBehind = (world: World): boolean => {
+  const { highWater } = world.store.ledger
+  return processes(world).every(
+    ({ history, log }) =>
+      highWater === null ||
+      history !== highWater.history ||
+      BigInt(highWater.sequence) < BigInt(log.length),
+  )
+}
+
 const ROUNDS = 400
 
 /** Faults end: the cluster must become whole, and have all that it ever acknowledged. */
@@ -312,6 +324,8 @@ const finish = (world: World): void => {
     return
   }
   for (let i = 0; i < 5; i++) round(world)
+  for (let i = 0; i < 60 && isMarkBehind(world); i++) round(world)
+  if (isMarkBehind(world)) violate(world, 'what the cluster has is not written down')
   const logs = processes(world).map(({ member, log }) => ({ member, log }))
   const [first] = logs
   if (!first) return

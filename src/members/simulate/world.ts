@@ -3,6 +3,7 @@ import type { Ledger, MemberId, MemberReport, Position } from '../../catalog/ind
 import type { Topology } from '../../recipes/index.ts'
 import type { Decision, LeaderVerb, Sighting } from '../facts.ts'
 import { firstLedger } from '../first-ledger.ts'
+import { type HostClocks, newClocks } from './clocks.ts'
 import type { Random } from './random.ts'
 
 /** What lies on a disk. Its log are numbers of writes; each write has one of its own. */
@@ -80,7 +81,7 @@ export interface SimHost {
   removed: boolean
   /** Hosts of the same group hear each other. */
   group: number
-  downSince: number
+  clocks: HostClocks
   agent: Agent | null
   folders: Map<MemberId, Folder>
   places: Map<MemberId, Place>
@@ -93,25 +94,31 @@ export interface Agent {
   view: { ledger: Ledger; sightings: readonly Sighting[] } | null
   /** Catalogs of older ledgers are not believed: only after its disk was put back. */
   floor: number
-  /** All reports that it has sent, oldest first, with the time. */
-  sent: { at: number; reports: readonly MemberReport[] }[]
+  /** All reports that it has sent, oldest first. */
+  sent: (readonly MemberReport[])[]
   manager: Manager
 }
 
 /** A manager's share of an agent. */
 export interface Manager {
-  since: number
   ledger: Ledger | null
-  /** By host: what was last heard, when, and which of the agent's reports it was. */
+  /** By host: what was last heard, when by its own clock, and which of the agent's reports it was. */
   heard: Map<string, { agent: Agent; index: number; at: number }>
   /** Catalogs that it has made, newest last. */
   catalogs: { ledger: Ledger; sightings: readonly Sighting[] }[]
-  leading: {
-    since: number
-    primaryAt: number
-    writerAt: number
-    pending: { decision: Decision; version: number } | null
-  } | null
+  leading: Leading | null
+}
+
+/** What a leader remembers; times by its own clock. */
+export interface Leading {
+  since: number
+  primaryAt: number
+  writerAt: number
+  /** The ledger's high-water mark, and since when it is that. */
+  mark: { value: Ledger['highWater'] | undefined; at: number }
+  /** Since when hosts are away. */
+  away: Map<string, number>
+  pending: { decision: Decision; version: number } | null
 }
 
 export interface SimService {
@@ -158,19 +165,19 @@ export interface World {
 
 export const CLUSTER = 'shop_db'
 
-export const newAgent = (now: number): Agent => ({
+export const newAgent = (): Agent => ({
   view: null,
   floor: 0,
   sent: [],
-  manager: { since: now, ledger: null, heard: new Map(), catalogs: [], leading: null },
+  manager: { ledger: null, heard: new Map(), catalogs: [], leading: null },
 })
 
-export const newHost = (id: string): SimHost => ({
+export const newHost = (id: string, random: Random): SimHost => ({
   id,
   up: true,
   removed: false,
   group: 0,
-  downSince: 0,
+  clocks: newClocks(random),
   agent: null,
   folders: new Map(),
   places: new Map(),
@@ -196,8 +203,8 @@ export const newWorld = (
   topology,
   verbs,
   hosts: Array.from({ length: hosts }, (_, i) => ({
-    ...newHost(`h${i + 1}`),
-    agent: newAgent(1_000_000),
+    ...newHost(`h${i + 1}`, random),
+    agent: newAgent(),
   })),
   elsewhere: null,
   store: { version: 1, ledger: { ...firstLedger(CLUSTER, 'simulated'), uid: 'u1' } },

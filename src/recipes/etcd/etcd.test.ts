@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Situation, Start } from '../recipe.ts'
@@ -50,6 +53,38 @@ describe('what a member starts with', () => {
     expect(script({ kind: 'join', position: null })).toContain('member remove')
     expect(script({ kind: 'join', position })).not.toContain('member remove')
     expect(script({ kind: 'rejoin', position: null })).not.toContain('member remove')
+  })
+})
+
+/** What the script's own functions answer, beside such snapshots and at such a date. */
+const asked = (functions: string, { files, now }: { files: string[]; now: number }): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'snapshots-'))
+  try {
+    mkdirSync(join(folder, 'snapshots'))
+    for (const name of files) writeFileSync(join(folder, 'snapshots', name), '')
+    const text = script({ kind: 'rejoin', position })
+    const own = text.slice(text.indexOf('newest() {'), text.indexOf('snapshots() {'))
+    const input = `date() { echo ${now}; }\n${own.replaceAll('/var/lib/etcd', folder)}${functions}`
+    return execFileSync('sh', ['-eu'], { input, encoding: 'utf8' }).trim()
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+describe('the date of a snapshot', () => {
+  const files = ['cdf8-9-1763730000.db', 'cdf8-812-1763740000.db', 'new']
+
+  it('is later than any before, whatever the clock shows', () => {
+    expect(asked('stamp', { files: [], now: 1763750000 })).toBe('1763750000')
+    expect(asked('stamp', { files, now: 1763750000 })).toBe('1763750000')
+    expect(asked('stamp', { files, now: 1763740000 })).toBe('1763740001')
+    expect(asked('stamp', { files, now: 1600000000 })).toBe('1763740001')
+  })
+  it('never keeps the next from being made', () => {
+    expect(asked('due', { files: [], now: 1763740100 })).toBe('0')
+    expect(asked('due', { files, now: 1763740100 })).toBe('200')
+    expect(asked('due', { files, now: 1763790000 })).toBe('0')
+    expect(asked('due', { files, now: 1600000000 })).toBe('300')
   })
 })
 

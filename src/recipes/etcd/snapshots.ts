@@ -16,10 +16,10 @@ const FILES = `files() { if command -v etcdutl >/dev/null; then etcdutl "$@"; el
  * majority, gets its name when it has been read again as a whole, and only while there is room for
  * two more of its size: the disk is the server's first.
  */
-export const snapshotLines = ({ snapshots }: Options): string =>
-  snapshots === null
-    ? ''
-    : `
+export const snapshotLines = ({ snapshots }: Options): string => {
+  if (snapshots === null) return ''
+  const every = Math.ceil(snapshots.everyMs / 1000)
+  return `
 ${FILES}
 local_etcd() { etcdctl --endpoints=http://127.0.0.1:${CLIENT_PORT} --dial-timeout=1s "$@" 2>/dev/null; }
 field() { printf '%s\\n' "$status" | sed -n 's/^"'"$1"'" : //p'; }
@@ -35,24 +35,35 @@ snapshot() (
   [ "$(df -Pk . | awk 'NR == 2 { print $4 }')" -gt $((size / 512)) ] || exit 1
   local_etcd --command-timeout=600s snapshot save new >/dev/null &&
     whole new && files snapshot status new >/dev/null 2>&1 &&
-    mv new "$history-$index-$(date +%s).db"
+    mv new "$history-$index-$(stamp).db"
 )
 newest() { ls ${DATA}/${FOLDER} 2>/dev/null | sed -n 's/^[0-9a-f]*-[0-9]*-\\([0-9]*\\)\\.db$/\\1 &/p' | sort -rn; }
+last() { newest | sed -n '1s/ .*//p'; }
+# Later than any before, also when the date of this host is set back: the oldest are known by it.
+stamp() {
+  now=$(date +%s) made=$(last)
+  echo $((now > \${made:-0} ? now : made + 1))
+}
+# Seconds until the next one. A date in the future tells nothing.
+due() {
+  made=$(last)
+  left=$((\${made:-0} + ${every} - $(date +%s)))
+  echo $((left > ${every} ? ${every} : left > 0 ? left : 0))
+}
 snapshots() {
   mkdir -p ${DATA}/${FOLDER}
+  sleep "$(due)"
   while :; do
-    made=$(newest | sed -n '1s/ .*//p')
-    wait=$((\${made:-0} + ${Math.ceil(snapshots.everyMs / 1000)} - $(date +%s)))
-    if [ "$wait" -gt 0 ]; then
-      sleep "$wait"
-    elif snapshot; then
+    if snapshot; then
       newest | sed '1,${snapshots.keep}d; s/.* //' | while read -r old; do rm -f "${DATA}/${FOLDER}/$old"; done
+      sleep ${every}
     else
       sleep 2
     fi
   done
 }
 snapshots &`
+}
 
 /**
  * Into a folder of its own first, with a cluster of its own: whoever knew the old one is no part of it.
