@@ -274,7 +274,10 @@ describe('voters of whom a snapshot is to be the truth', () => {
     }
     const removed = from({})
     const hosts = removed.hosts.filter(({ id: host }) => host !== 'h1')
-    expect(decide({ ...removed, hosts })).toMatchObject({ kind: 'write', ledger: { order: null } })
+    expect(decide({ ...removed, hosts })).toMatchObject({
+      kind: 'write',
+      ledger: { order: { epoch: 0 } },
+    })
   })
 })
 

@@ -4,7 +4,6 @@
  * for nobody: a host that was not running for a while finds that everything has become late.
  */
 import type { Random } from './random.ts'
-import { type SimHost, type World, count, note } from './world.ts'
 
 export interface HostClocks {
   /** Milliseconds per millisecond of the world. */
@@ -17,8 +16,8 @@ export interface HostClocks {
 
 const YEAR = 365 * 86_400_000
 
-/** Some hosts are right, some are a bit wrong, and some very. */
-const someSkew = (random: Random): number =>
+/** Milliseconds. Some hosts are right, some are a bit wrong, and some very. */
+export const someSkew = (random: Random): number =>
   (random.next() * 2 - 1) * (random.pick([0, 2000, 60_000, YEAR, 20 * YEAR]) ?? 0)
 
 export const newClocks = (random: Random): HostClocks => ({
@@ -27,19 +26,14 @@ export const newClocks = (random: Random): HostClocks => ({
   skew: someSkew(random),
 })
 
+interface Clocked {
+  clocks: HostClocks
+}
+
 /** What a host measures time with, in milliseconds; comparable with itself alone. */
-export const monotonic = ({ now }: World, { clocks }: SimHost): number =>
+export const monotonic = ({ now }: { now: number }, { clocks }: Clocked): number =>
   clocks.ahead + now * clocks.rate
 
 /** What a host takes for the milliseconds since 1970. */
-export const wallClock = (world: World, { clocks }: SimHost): number =>
-  Math.round(1.7e12 + world.now * clocks.rate + clocks.skew)
-
-/** Somebody sets its date, or it was not running for a while. */
-export const jump = (world: World, host: SimHost): void => {
-  const { random } = world
-  if (random.chance(0.5)) host.clocks.skew = someSkew(random)
-  else host.clocks.ahead += random.below(120_000)
-  count(world, 'clocks jump')
-  note(world, `the clocks of ${host.id} jump`)
-}
+export const wallClock = ({ now }: { now: number }, { clocks }: Clocked): number =>
+  Math.round(1.7e12 + now * clocks.rate + clocks.skew)

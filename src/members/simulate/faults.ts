@@ -1,5 +1,5 @@
 /** Everything that can go wrong, and everything that people do. */
-import { monotonic } from './clocks.ts'
+import { monotonic, someSkew } from './clocks.ts'
 import { endProcess, excuseLost, newFolder } from './disk.ts'
 import { type SimHost, type World, count, newAgent, note } from './world.ts'
 
@@ -112,6 +112,15 @@ export const heal = (world: World): void => {
   for (const host of world.hosts) host.group = 0
   if (world.elsewhere) world.elsewhere.group = 0
   note(world, 'network healed')
+}
+
+/** Somebody sets its date, or it was not running for a while. */
+export const jumpClocks = (world: World, host: SimHost): void => {
+  const { random } = world
+  if (random.chance(0.5)) host.clocks.skew = someSkew(random)
+  else host.clocks.ahead += random.below(120_000)
+  count(world, 'clocks jump')
+  note(world, `the clocks of ${host.id} jump`)
 }
 
 /** Another manager thinks that it leads; one that led may not know it any more. */

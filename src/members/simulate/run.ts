@@ -6,6 +6,7 @@ import {
   backUp,
   electLeader,
   heal,
+  jumpClocks,
   killMember,
   loseVolume,
   partition,
@@ -16,7 +17,7 @@ import {
   restoreVolume,
   transplant,
 } from './faults.ts'
-import { jump, wallClock } from './clocks.ts'
+import { wallClock } from './clocks.ts'
 import { endProcess } from './disk.ts'
 import { commit, isWritable, progress, regroup } from './galera.ts'
 import { factsOf, stepLeader } from './leader.ts'
@@ -99,7 +100,7 @@ const faults: Happening[] = [
   { weight: 1, run: partition },
   { weight: 2, run: heal },
   { weight: 1, run: cutOff },
-  { weight: 1, run: (world) => jump(world, anyHost(world)) },
+  { weight: 1, run: (world) => jumpClocks(world, anyHost(world)) },
   { weight: 1, run: (world) => pass(world, 10_000 + world.random.below(60_000)) },
   { weight: 0.7, run: (world) => scale(world, 1 + world.random.below(5)) },
   { weight: 0.3, run: (world) => scale(world, 0) },
