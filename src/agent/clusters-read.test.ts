@@ -25,6 +25,7 @@ const ledger: Ledger = {
     copies: [{ member: 'shop_db-1', host: 'h1', data: 'unheard', position: null }],
   },
   order: { epoch: 2, from: 'shop_db-1', snapshot: null, by: 'root', at: 4 },
+  handover: { epoch: 3, from: 'shop_db-1', to: null, by: 'root', at: 5 },
 }
 const config = (label: string) =>
   ({ ID: 'c1', Spec: { Name: 'ledger', Labels: { [LABEL.ledger]: label } } }) as unknown as Config

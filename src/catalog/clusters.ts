@@ -165,8 +165,10 @@ export interface Ledger {
   /** The last time that all were stopped on purpose, one after another; null after any later start. */
   cleanStop: { at: number; last: MemberId } | null
   held: Hold | null
-  /** What a person has decided with `muster recover`; the only part that is not the leader's. */
+  /** What a person has decided with `muster recover`. This and the next are not the leader's. */
   order: Order | null
+  /** What a person wants with `muster switchover`; done, or dropped, by the leader's next decision. */
+  handover: Handover | null
 }
 
 /** The ledger of a cluster that has never been. `uid` is random. */
@@ -185,6 +187,7 @@ export const newLedger = (cluster: ClusterName, recipe: string, uid: string): Le
   cleanStop: null,
   held: null,
   order: null,
+  handover: null,
 })
 
 /** Whose copy is the truth. Valid in the epoch that it was given in. */
@@ -196,6 +199,18 @@ export interface Order {
   /** Who said so, for the record. */
   by: string
   /** Milliseconds since 1970, and later than any order before: by this it is known again. */
+  at: number
+}
+
+/** Another member is to take the writes. Valid in its epoch, and while `from` takes them. */
+export interface Handover {
+  epoch: number
+  from: MemberId
+  /** Null: the best of the others. */
+  to: MemberId | null
+  /** Who said so, for the record. */
+  by: string
+  /** Milliseconds since 1970. */
   at: number
 }
 

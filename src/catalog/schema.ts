@@ -198,4 +198,16 @@ export const ledger: Decode<Ledger> = object({
       at: integer(0),
     }),
   ),
+  handover: fallback(
+    nullable(
+      object({
+        epoch: integer(0),
+        from: name,
+        to: nullable(name),
+        by: anyText(1024),
+        at: integer(0),
+      }),
+    ),
+    null,
+  ),
 })

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { dirname, join as joinPath } from 'node:path'
-import { LOG_DIR, parseDuration, systemClock } from '../base/index.ts'
+import { LOG_DIR, MusterError, parseDuration, systemClock } from '../base/index.ts'
 import {
   applyLabels,
   changeNode,
@@ -18,8 +18,10 @@ import {
   waitDrained,
 } from '../cluster/index.ts'
 import { EdgeContainer } from '../edge/index.ts'
-import { type Engine, connectEngine } from '../engine/index.ts'
+import { type Engine, type Node, connectEngine } from '../engine/index.ts'
+import { handOver, writersOn } from '../members/index.ts'
 import { dropAnchor } from '../volumes/index.ts'
+import { whoAmI } from './members.ts'
 import { bytes, parseFormat, plural, printRows } from './output.ts'
 
 const say = (line: string): void => {
@@ -142,6 +144,7 @@ export const nodeDrain = async (
 ): Promise<void> => {
   const timeoutMs = parseDuration(options.timeout, '--timeout')
   await using engine = connectEngine()
+  await moveWriters(engine, findNode(await engine.listNodes(), host))
   const node = await changeNode(engine, host, (spec) => ({ ...spec, Availability: 'drain' }))
   if (options.detach) return say(`${host} is being drained.`)
   await waitDrained(engine, node.ID, {
@@ -152,6 +155,20 @@ export const nodeDrain = async (
     },
   })
   say(`${host} is drained: nothing runs there. Back to work: muster node activate ${host}`)
+}
+
+/** Swarm stops what runs there at once: who takes writes is to have handed them over before. */
+const moveWriters = async (engine: Engine, node: Node): Promise<void> => {
+  for (const stored of await writersOn(engine, node.ID)) {
+    try {
+      const { from, to } = await handOver(engine, { stored, by: whoAmI(), now: Date.now() })
+      say(`${to} takes the writes of ${stored.ledger.cluster} (before: ${from})`)
+    } catch (error) {
+      // There may be nobody else; draining was asked for all the same.
+      if (!(error instanceof MusterError)) throw error
+      say(`warning: ${error.message}`)
+    }
+  }
 }
 
 export const nodeActivate = async (host: string): Promise<void> => {

@@ -11,6 +11,14 @@ export const register = (program: Command): void => {
       (await import('./sql.ts')).sql(service, statement),
     )
   program
+    .command('switchover')
+    .description('let another member take the writes, before you work on its server')
+    .argument('<service>')
+    .option('--to <member>', 'who is to take them, like db-2 (default: the best of the others)')
+    .action(async (service: string, options: SwitchoverOptions) =>
+      (await import('./switchover.ts')).switchover(service, options),
+    )
+  program
     .command('recover')
     .description('say whose copy of the data is the truth, when Muster cannot know it')
     .argument('<service>')
@@ -25,6 +33,10 @@ export const register = (program: Command): void => {
     .action(async (service: string, options: RecoverOptions) =>
       (await import('./recover.ts')).recover(service, options),
     )
+}
+
+export interface SwitchoverOptions {
+  to?: string
 }
 
 export interface RecoverOptions {

@@ -1,10 +1,10 @@
-import { hostname, userInfo } from 'node:os'
-import { LABEL, MusterError, parseDuration, systemClock } from '../base/index.ts'
-import { type Ledger, type MemberId, isHeard, memberReport } from '../catalog/index.ts'
+import { MusterError, parseDuration, systemClock } from '../base/index.ts'
+import { type Ledger, isHeard, memberReport } from '../catalog/index.ts'
 import { connectEngine, type Engine } from '../engine/index.ts'
-import { orderOf, readStoredLedgers, writeLedger } from '../members/index.ts'
-import { converge, findService, keyOf, notFound, stackFilter, stackOf } from '../stack/index.ts'
+import { orderOf, writeLedger } from '../members/index.ts'
+import { converge, findService, keyOf, stackFilter, stackOf } from '../stack/index.ts'
 import type { RecoverOptions } from './clustered.ts'
+import { ledgerNamed, memberNamed, whoAmI } from './members.ts'
 import { confirm } from './output.ts'
 import { type Choice, type Copy, chosenCopy, evidence, newestCopy } from './recover-copies.ts'
 import { agentCatalog, agentReadiness } from './stack-agent.ts'
@@ -15,11 +15,9 @@ import { createView } from './stack-view.ts'
 export const recover = async (name: string, options: RecoverOptions): Promise<void> => {
   const timeoutMs = parseDuration(options.timeout, '--timeout')
   await using engine = connectEngine()
-  const { service } = findService(await engine.listServices(), name)
-  const cluster = service.Spec.Labels?.[LABEL.cluster] ?? service.Spec.Name
-  const stored = (await readStoredLedgers(engine)).ledgers.get(cluster)
-  if (stored === undefined) throw notFound('clustered service', name, [])
+  const { service, stored } = await ledgerNamed(engine, name)
   const { ledger } = stored
+  const { cluster } = ledger
   const copies = await readCopies(engine, ledger)
   const show = (choice: Choice | null) => {
     for (const line of evidence(ledger, copies, { choice, now: Date.now() })) {
@@ -93,23 +91,6 @@ const questionOf = (choice: Choice): string =>
   choice.snapshot === null
     ? `Go on with ${copyText(choice)}? The others' are replaced by it (theirs are set aside).`
     : `Go on with ${copyText(choice)}? All data, its own too, are replaced by it (they are set aside).`
-
-const memberNamed = (ledger: Ledger, name: string): MemberId => {
-  const ids = Object.keys(ledger.members)
-  const found = ids.find(
-    (id) =>
-      id === name ||
-      id.endsWith(`_${name}`) ||
-      id === `${ledger.cluster}-${/^(?:.*[.-])?(\d+)$/.exec(name)?.[1]}`,
-  )
-  if (found === undefined) throw notFound('member', name, ids)
-  return found
-}
-
-const whoAmI = (): string => {
-  const user = process.env.SUDO_USER ?? userInfo().username
-  return `${user}@${hostname()}`
-}
 
 const waitFor = async (
   engine: Engine,

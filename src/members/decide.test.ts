@@ -325,6 +325,24 @@ describe('members of which one takes the writes', () => {
     }
   })
 
+  it('hand the writes over when a person wants it, at once or not at all', () => {
+    const handover = { epoch: ledger.epoch, from: id(1), to: id(2), by: 'root', at: 1 }
+    const wanted = (over: Partial<typeof handover>, reports: MemberReport[]) =>
+      given(reports, { ledger: { ...ledger, handover: { ...handover, ...over } } })
+    const all = [running(1), running(2), running(3)]
+    expect(wanted({}, all)).toMatchObject({ ledger: { writer: id(2), handover: null } })
+    // Dropped, and then there is nothing to do.
+    const stays = { kind: 'wait' }
+    for (const decision of [
+      wanted({}, [running(1), busy(2), running(3)]),
+      wanted({ from: id(3) }, all),
+      wanted({ epoch: ledger.epoch + 1 }, all),
+      wanted({ to: id(1) }, all),
+    ]) {
+      expect(decision).toMatchObject(stays)
+    }
+  })
+
   it('write at the host of the leader of Swarm only if there is no other', () => {
     expect(given([atGate(1), running(2), atGate(3)])).toMatchObject({
       kind: 'write',

@@ -1,5 +1,5 @@
 /** Who takes the writes. It stays who it is while it can. */
-import type { Ledger } from '../catalog/index.ts'
+import type { Handover, Ledger } from '../catalog/index.ts'
 import { waitFor, write } from './decisions.ts'
 import type { Action, Decision, Facts } from './facts.ts'
 import { comparePositions } from './position.ts'
@@ -36,7 +36,7 @@ export const moveWriter = (
     verbs.has('readonly') && from
       ? [{ do: 'verb', verb: 'readonly', inside: from.id, member: from.id }]
       : []
-  const next: Ledger = { ...ledger, writer: to.id }
+  const next: Ledger = { ...ledger, writer: to.id, handover: null }
   return write(next, `${to.id} takes the writes: ${why}`, { before, after })
 }
 
@@ -50,12 +50,32 @@ const isBusy = ({ writerIdleFor }: Facts, writer: Seen): boolean =>
   !writer.member.leaving &&
   writerIdleFor < MEMBER_TUNABLES.writerIdle
 
+/** Now or never: what a person wanted then may be wrong a minute later. */
+const handOver = (
+  facts: Facts,
+  given: { handover: Handover; ready: readonly Heard[]; writer: Seen | undefined },
+): Decision => {
+  const { ledger } = facts
+  const { handover, ready, writer } = given
+  const { from, to, by, epoch } = handover
+  const valid = epoch === ledger.epoch && from === ledger.writer
+  const others = to === null ? ready : ready.filter(({ id }) => id === to)
+  const heir = valid ? bestWriter(facts, others) : undefined
+  if (heir === undefined) {
+    const why = valid ? `${to ?? 'no other'} is not ready` : 'they have moved since'
+    return write({ ...ledger, handover: null }, `the writes stay where they are: ${why}`)
+  }
+  const old = writer && isHeardNow(writer) ? writer : undefined
+  return moveWriter(facts, heir, { from: old, why: `${by} wants it` })
+}
+
 /** Another one when the writer is not ready, or nothing of its host is heard. */
 export const chooseWriter = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const { ledger, topology } = facts
   if (!topology.writer) return null
   const ready = readyOnes(seen)
   const writer = seen.find(({ id }) => id === ledger.writer)
+  if (ledger.handover) return handOver(facts, { handover: ledger.handover, ready, writer })
   if (writer && ready.some(({ id }) => id === writer.id)) return null
   // Its agent restarts; the member goes on.
   if (writer?.agentless && writer.report?.ready) return null
