@@ -1,165 +1,153 @@
 /**
- * What becomes of a Galera cluster, and how long writes stop: `npm run bench:galera`. Prints one table.
- * Times are seen from outside: a client that writes through the service's name all the time, and
- * `muster ps`.
+ * What becomes of a Galera cluster, and how long writes stop, beside the same image run by hand:
+ * \`npm run bench:galera\`. Prints one table. Times are seen from outside, by clients that write all the
+ * time. \`npm run bench:galera -- form roll\` runs some steps only.
  */
-import { until } from '../../src/base/index.ts'
-import { GaleraLab, type MemberLine } from '../../test/galera-lab.ts'
+import { messageOf } from '../../src/base/index.ts'
+import { GaleraLab } from '../../test/galera-lab.ts'
+import type { Writes } from '../../test/sql-writer.ts'
 import { machine, markdownTable } from '../support.ts'
+import { ByHand } from './by-hand.ts'
+import { ByMuster } from './by-muster.ts'
+import type { Side } from './side.ts'
 
-interface Row {
-  what: string
-  seen: string
-  goal: string
-}
-
-const rows: Row[] = []
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
-const record = (what: string, seen: string, goal: string): void => {
-  rows.push({ what, seen, goal })
-  say(`${what}: ${seen} (goal ${goal})`)
+let rows = 0
+
+/** Writes during \`act\`, until all is ready again; then compares every member with the clients' log. */
+const whileWriting = async (
+  side: Side,
+  members: number,
+  act: () => Promise<void>,
+): Promise<{ writes: Writes; tookMs: number }> => {
+  await side.ready(3)
+  const clients = await side.clients()
+  rows += 1_000_000
+  await clients.start(rows)
+  await clients.first()
+  const begin = performance.now()
+  await act()
+  const ready = await side.ready(members, 240_000)
+  const tookMs = performance.now() - begin
+  const writes = await clients.stop()
+  await side.agree(writes, ready)
+  return { writes, tookMs }
 }
 
-const since = (start: number): number => performance.now() - start
-const writer = (members: readonly MemberLine[]): string =>
-  members.find((each) => each.role === 'writer')?.member ?? ''
-const reader = (members: readonly MemberLine[]): string =>
-  members.find((each) => each.role === 'reader')?.member ?? ''
-
-/** Milliseconds from `start` until a write is served. */
-const untilWritten = async (lab: GaleraLab, start: number): Promise<number> => {
-  await until('a write to be served', () => lab.write(), { timeoutMs: 120_000, intervalMs: 50 })
-  return since(start)
+/** From \`begin\` (ms since 1970) to the first write of the clients, and to three ready members. */
+const untilServed = async (side: Side, begin: number): Promise<string> => {
+  const clients = await side.clients()
+  rows += 1_000_000
+  await clients.start(rows)
+  const ready = await side.ready(3, 240_000)
+  const readyMs = Date.now() - begin
+  await clients.first()
+  const writes = await clients.stop()
+  await side.agree(writes, ready)
+  return `${seconds((writes.firstAt ?? 0) - begin)} / ${seconds(readyMs)}`
 }
 
-const form = async (lab: GaleraLab): Promise<void> => {
-  const start = performance.now()
-  const up = lab.up(3)
-  const written = await untilWritten(lab, start)
-  await lab.ready(3)
-  const synced = since(start)
-  await up
-  record(
-    'up of three empty members: to writes / to three ready',
-    `${seconds(written)} / ${seconds(synced)}`,
-    '15 s / 45 s',
-  )
+interface Step {
+  what: string
+  goal: string
+  measure: (side: Side) => Promise<string>
 }
 
-const scale = async (lab: GaleraLab): Promise<void> => {
-  await lab.must([
-    'sql',
-    'db',
-    `CREATE TABLE shop.bulk (n INT PRIMARY KEY, v VARBINARY(1024)) AS
-     SELECT seq AS n, RANDOM_BYTES(1024) AS v FROM shop.seq_1_to_100000`,
-  ])
-  await lab.startWriting()
-  const start = performance.now()
-  await lab.must(['scale', 'db=5', '--timeout', '4m'])
-  const members = await lab.ready(5)
-  const took = since(start)
-  const writes = await lab.stopWriting()
-  await lab.agree(
-    writes,
-    members.map((each) => each.member),
-  )
-  record(
-    'scale 3 to 5 with 100 MB: all ready / longest time without a write',
-    `${seconds(took)} / ${seconds(writes.longestGapMs)}`,
-    '60 s / 2 s',
-  )
-  await lab.must(['scale', 'db=3', '--timeout', '4m'])
-  await lab.ready(3)
+const steps: Record<string, Step> = {
+  form: {
+    what: 'from nothing to three members: to writes / to three ready',
+    goal: '15 s / 45 s',
+    measure: async (side) => {
+      const begin = Date.now()
+      await side.begin()
+      return untilServed(side, begin)
+    },
+  },
+  reader: {
+    what: 'a reader kill -9: ready again',
+    goal: '12 s',
+    measure: async (side) => {
+      const { tookMs } = await whileWriting(side, 3, async () => side.crash([await side.reader()]))
+      return seconds(tookMs)
+    },
+  },
+  writer: {
+    what: 'the writer kill -9: longest time without a write',
+    goal: '4 s',
+    measure: async (side) => {
+      const { writes } = await whileWriting(side, 3, async () => side.crash([await side.writer()]))
+      return seconds(writes.longestGapMs)
+    },
+  },
+  switchover: {
+    what: 'planned switch of the writer: longest time without a write / failed with one retry',
+    goal: '1 s / 0',
+    measure: async (side) => {
+      const { writes } = await whileWriting(side, 3, () => side.switchover())
+      return `${seconds(writes.longestGapMs)} / ${writes.failed}`
+    },
+  },
+  all: {
+    what: 'all members kill -9: longest time without a write',
+    goal: '12 s',
+    measure: async (side) => {
+      const { writes } = await whileWriting(side, 3, async () => side.crash(await side.ready(3)))
+      return seconds(writes.longestGapMs)
+    },
+  },
+  roll: {
+    what: 'rolling update: all ready / failed with one retry / longest time without a write',
+    goal: '- / 0 / -',
+    measure: async (side) => {
+      const { writes, tookMs } = await whileWriting(side, 3, () => side.rollingUpdate())
+      return `${seconds(tookMs)} / ${writes.failed} / ${seconds(writes.longestGapMs)}`
+    },
+  },
+  scale: {
+    what: '3 to 5 with 100 MB: all ready / longest time without a write',
+    goal: '60 s / 2 s',
+    measure: async (side) => {
+      await side.fill()
+      const { writes, tookMs } = await whileWriting(side, 5, () => side.grow(5))
+      await side.shrink()
+      return `${seconds(tookMs)} / ${seconds(writes.longestGapMs)}`
+    },
+  },
+  power: {
+    what: 'all hosts off and on, from the last engine answering: to writes / to three ready',
+    goal: '30 s / -',
+    measure: async (side) => {
+      await side.ready(3)
+      await side.powerCycle()
+      const begin = Date.now()
+      await side.recover()
+      return untilServed(side, begin)
+    },
+  },
 }
 
-const killOne = async (lab: GaleraLab): Promise<void> => {
-  const member = reader(await lab.ready(3))
-  await lab.startWriting()
-  const start = performance.now()
-  await lab.kill(member)
-  await lab.changed(member)
-  const after = await lab.ready(3)
-  const took = since(start)
-  const writes = await lab.stopWriting()
-  await lab.agree(
-    writes,
-    after.map((each) => each.member),
-  )
-  record('one reader kill -9: ready again', seconds(took), '12 s')
-}
-
-const killWriter = async (lab: GaleraLab): Promise<void> => {
-  const member = writer(await lab.ready(3))
-  await lab.startWriting()
-  await lab.kill(member)
-  await lab.changed(member)
-  const after = await lab.ready(3)
-  const writes = await lab.stopWriting()
-  await lab.agree(
-    writes,
-    after.map((each) => each.member),
-  )
-  record('writer kill -9: longest time without a write', seconds(writes.longestGapMs), '4 s')
-}
-
-const roll = async (lab: GaleraLab): Promise<void> => {
-  await lab.ready(3)
-  await lab.startWriting()
-  const start = performance.now()
-  await lab.up(3, { ROLLED: String(Date.now()) })
-  const after = await lab.ready(3)
-  const took = since(start)
-  const writes = await lab.stopWriting()
-  await lab.agree(
-    writes,
-    after.map((each) => each.member),
-  )
-  record(
-    'rolling update: all ready / refused writes / longest time without one',
-    `${seconds(took)} / ${writes.refused} of ${writes.refused + writes.acknowledged.length} / ${seconds(writes.longestGapMs)}`,
-    '- / 0 with one retry / 1 s',
-  )
-}
-
-const killAll = async (lab: GaleraLab): Promise<void> => {
-  const members = (await lab.ready(3)).map((each) => each.member)
-  await lab.startWriting()
-  await lab.kill(...members)
-  for (const each of members) await lab.changed(each)
-  await lab.ready(3)
-  const writes = await lab.stopWriting()
-  await lab.agree(writes, members)
-  record('all members kill -9: longest time without a write', seconds(writes.longestGapMs), '12 s')
-}
-
-const powerCycle = async (lab: GaleraLab): Promise<void> => {
-  await lab.ready(3)
-  await lab.powerCycle()
-  const start = performance.now()
-  const written = await untilWritten(lab, start)
-  await lab.ready(3, 180_000)
-  record(
-    'all hosts off and on, from the last engine answering: to writes / to three ready',
-    `${seconds(written)} / ${seconds(since(start))}`,
-    '30 s / -',
-  )
-}
-
-const steps = { form, killOne, killWriter, killAll, roll, scale, powerCycle }
-
+const asked = process.argv.slice(2)
+const chosen = Object.entries(steps).filter(
+  ([name]) => asked.length === 0 || name === 'form' || asked.includes(name),
+)
 await using lab = await GaleraLab.up('bench-galera', 5, say)
-for (const [name, step] of Object.entries(steps)) {
-  try {
-    await step(lab)
-  } catch (error) {
-    record(name, `failed: ${String(error).slice(0, 200)}`, '')
+const seen = new Map<string, string[]>()
+for (const side of [new ByMuster(lab), new ByHand(lab.lab)]) {
+  for (const [name, step] of chosen) {
+    const result = await step.measure(side).catch((error: unknown) => {
+      say(messageOf(error))
+      return `failed: ${messageOf(error).slice(0, 100)}`
+    })
+    say(`${side.name}: ${step.what}: ${result} (goal ${step.goal})`)
+    seen.set(name, [...(seen.get(name) ?? []), result])
   }
+  await side.end()
 }
 process.stdout.write(
   `${machine()}\n\n${markdownTable(
-    ['what', 'seen', 'goal'],
-    rows.map((row) => [row.what, row.seen, row.goal]),
+    ['what', 'Muster', 'by hand', 'goal'],
+    chosen.map(([name, step]) => [step.what, ...(seen.get(name) ?? []), step.goal]),
   )}\n`,
 )
