@@ -209,6 +209,29 @@ describe('what the cluster has', () => {
   })
 })
 
+describe('members that are wanted again after all were stopped', () => {
+  it('are first as they run, if they have all that the last one has', () => {
+    const joined = (number: number) => member(number, { volume: `v${number}` })
+    const ledger = sampleLedger({
+      phase: 'recovering',
+      epoch: 2,
+      members: Object.fromEntries([joined(1), joined(2)]),
+      cleanStop: { at: 1, last: id(2) },
+      next: 3,
+    })
+    const same = { epoch: 2, volume: 'v1', data: 'good', position: { history: 'c', sequence: '9' } }
+    const outside = { role: 'outside', size: 0, component: null, leads: null } as const
+    const given = facts({ ledger, topology: { ...VOTERS, forms: 'one', recovers: 'elect' } }, [
+      { ...running(1), ...same, data: 'good', status: outside, ready: false },
+      atGate(2, { ...same, volume: 'v2', data: 'good', recovered: true }),
+    ])
+    expect(decide(given)).toMatchObject({
+      kind: 'write',
+      ledger: { grant: { members: { [id(1)]: 'v1' } } },
+    })
+  })
+})
+
 describe('an order', () => {
   it('is later than the one before, whatever the clock shows', () => {
     const given = (now: number, at: number | null) =>

@@ -82,8 +82,10 @@ export const elect = (facts: Facts, seen: readonly Seen[]): Election => {
   const newer = newerElsewhere(facts, { seen, best })
   if (newer !== null) return without(facts, evidence, newer)
   const equals = copies.filter(({ position }) => comparePositions(position, best.position) === 0)
+  // One that runs, and stays because nobody else does, is not made to wait for another.
+  const running = equals.find(({ report }) => report.process === 'running')
   const stopped = lastStopped(facts, equals)
-  if (stopped !== null) return finish(evidence, stopped, [])
+  if (stopped !== null) return finish(evidence, running ?? stopped, [])
   const { writer } = ledger
   const writerLost = [...evidence.lost, ...evidence.gone].some(
     ({ id, member }) => member.volume !== null && (writer === null || id === writer),
@@ -98,7 +100,6 @@ export const elect = (facts: Facts, seen: readonly Seen[]): Election => {
   const doubt = doubtAboutMissing(facts, evidence)
   if (doubt !== null) return without(facts, evidence, doubt)
   if (evidence.missing.some(isPatient(facts))) return patience(evidence.missing)
-  const running = equals.find(({ report }) => report.process === 'running')
   return finish(evidence, running ?? equals[0] ?? best, evidence.missing)
 }
 

@@ -6,7 +6,8 @@ import type { HelperEngine } from './helper.ts'
 import { lookAt } from './look.ts'
 import { occupantsOf } from './occupants.ts'
 import type { Look } from './report.ts'
-import { dueSnapshot, restoreSnapshot } from './snapshots.ts'
+import { dueSnapshot } from '../order.ts'
+import { restoreSnapshot } from './snapshots.ts'
 
 export interface DataAtRestOptions {
   engine: HelperEngine

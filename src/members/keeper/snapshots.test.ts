@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sampleLedger } from '../../catalog/samples.ts'
 import { recipeNamed } from '../../recipes/index.ts'
 import { VolumeStore, type VolumeRecord } from '../../volumes/index.ts'
-import { dueSnapshot, newestSnapshot } from './snapshots.ts'
+import { dueSnapshot } from '../order.ts'
+import { newestSnapshot } from './snapshots.ts'
 
 const NAME = 'cdf8-812-1763740000.db'
 const MEMBER = { id: 'shop_kv-1', cluster: 'shop_kv' }

@@ -5,7 +5,6 @@ import { MusterError } from '../../base/index.ts'
 import type { Ledger, Order, DataSnapshot } from '../../catalog/index.ts'
 import type { Recipe } from '../../recipes/index.ts'
 import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
-import { validOrder } from '../decisions.ts'
 import { type HelperRun, askHelper } from './helper.ts'
 
 /** The newest of a member; null if there is none. */
@@ -28,21 +27,6 @@ export const newestSnapshot = async (
     return said === null ? [] : [{ name, ...said }]
   })
   return all.reduce<DataSnapshot | null>((a, b) => (a !== null && a.at >= b.at ? a : b), null)
-}
-
-/** What a person has decided about the data of this folder, if they are still to be made of a snapshot. */
-export const dueSnapshot = (
-  ledger: Ledger | null,
-  { member, marker }: VolumeRecord,
-): (Order & { snapshot: string }) | null => {
-  if (ledger === null || ledger.phase !== 'recovering' || marker.epoch !== ledger.epoch) return null
-  const order = validOrder(ledger)
-  return order !== null &&
-    order.snapshot !== null &&
-    order.from === member?.id &&
-    order.at !== marker.restored
-    ? { ...order, snapshot: order.snapshot }
-    : null
 }
 
 /**

@@ -4,8 +4,9 @@ import type { View } from '../facts.ts'
 import { foundersOf } from '../founders.ts'
 import { permit } from '../permit.ts'
 import { standing } from '../standing.ts'
-import { endProcess, newFolder, placeOf } from './disk.ts'
+import { BLANK, endProcess, newFolder, placeOf } from './disk.ts'
 import { bootstrap } from './galera.ts'
+import { newestSnapshot, restore } from './snapshots.ts'
 import {
   type Agent,
   CLUSTER,
@@ -43,7 +44,9 @@ export const reportOf = (host: SimHost, member: MemberId): MemberReport => {
             : 'good'
           : data.partial
             ? 'damaged'
-            : 'good',
+            : data.unclaimed === true
+              ? 'foreign'
+              : 'good',
     process: place.state,
     epoch: folder?.marker.epoch ?? 0,
     position: process
@@ -56,8 +59,8 @@ export const reportOf = (host: SimHost, member: MemberId): MemberReport => {
     recovered: fresh && process === null,
     clean: folder?.marker.clean ?? false,
     founded: folder?.marker.founded ?? 0,
-    snapshot: null,
-    restored: null,
+    snapshot: newestSnapshot(folder),
+    restored: folder?.marker.restored ?? null,
     status:
       process === null
         ? null
@@ -93,6 +96,7 @@ const stepMember = (
     }
   }
   if (ledger !== null && ledger.epoch > marker.epoch) return keep(folder, { epoch: ledger.epoch })
+  if (place.state !== 'running' && restore(world, ledger, { folder, place })) return true
   if (place.state !== 'running' && place.recovered?.epoch !== marker.epoch) {
     const { data } = folder
     place.recovered = {
@@ -130,12 +134,7 @@ const open = (world: World, { host, folder, place }: Own, view: View): boolean =
   if (kind === 'reset') {
     host.folders.set(folder.member, {
       ...newFolder(world, folder.member),
-      marker: {
-        epoch: folder.marker.epoch,
-        founded: 0,
-        clean: false,
-        claim: { kind: '', epoch: 0 },
-      },
+      marker: { ...BLANK, epoch: folder.marker.epoch },
     })
     place.recovered = null
     count(world, 'resets')
@@ -263,5 +262,7 @@ const isSame = (a: MemberReport, b: MemberReport | undefined): boolean =>
   a.recovered === b.recovered &&
   a.clean === b.clean &&
   a.founded === b.founded &&
+  a.snapshot?.name === b.snapshot?.name &&
+  a.restored === b.restored &&
   a.status?.role === b.status?.role &&
   a.status?.size === b.status?.size

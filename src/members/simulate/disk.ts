@@ -2,6 +2,7 @@
 import type { MemberId } from '../../catalog/index.ts'
 import {
   type Folder,
+  type Marker,
   type Place,
   type Process,
   type SimHost,
@@ -11,11 +12,24 @@ import {
   processes,
 } from './world.ts'
 
+export const BLANK: Marker = {
+  epoch: 0,
+  founded: 0,
+  clean: false,
+  claim: { kind: '', epoch: 0 },
+  restored: null,
+}
+
 export const newFolder = (world: World, member: MemberId): Folder => {
+  const uid = newUid(world, member)
+  return { uid, member, data: null, snapshots: [], marker: BLANK }
+}
+
+/** Identity of a folder. */
+export const newUid = (world: World, member: MemberId): string => {
   const uid = `f${++world.serial}`
   world.owners.set(uid, member)
-  const marker = { epoch: 0, founded: 0, clean: false, claim: { kind: '', epoch: 0 } }
-  return { uid, member, data: null, marker }
+  return uid
 }
 
 export const placeOf = (host: SimHost, member: MemberId): Place => {

@@ -49,6 +49,19 @@ export const loseVolume = (world: World, host: SimHost): void => {
   excuseLost(world, 'all disks that held it are lost')
 }
 
+/** What lies in a folder cannot be read any more; what lies beside it can. */
+export const corrupt = (world: World, host: SimHost): void => {
+  const folder = world.random.pick([...host.folders.values()])
+  if (!folder?.data) return
+  const place = host.places.get(folder.member)
+  if (place && place.state !== 'rest') endProcess(world, host, { place, clean: false })
+  note(world, `the data of ${folder.member} are broken`)
+  count(world, 'data broken')
+  folder.data = { history: '', log: [], partial: true, lineage: null }
+  if (place) place.recovered = null
+  excuseLost(world, 'the only disk that held it was broken')
+}
+
 export const backUp = (host: SimHost): void => {
   for (const folder of host.folders.values()) {
     if (folder.data && !folder.data.partial) {

@@ -45,6 +45,9 @@ const TOLD = [
   'writes outside',
   'outside cut off',
   'clocks jump',
+  'data broken',
+  'snapshots restored',
+  'snapshots not whole',
 ]
 
 /** What a share has to be: every history right, and everything in them. */

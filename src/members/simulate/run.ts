@@ -4,6 +4,7 @@ import type { LeaderVerb } from '../facts.ts'
 import { publish, stepAgent } from './agent.ts'
 import {
   backUp,
+  corrupt,
   electLeader,
   heal,
   jumpClocks,
@@ -17,25 +18,18 @@ import {
   restoreVolume,
   transplant,
 } from './faults.ts'
-import { wallClock } from './clocks.ts'
 import { endProcess } from './disk.ts'
 import { commit, isWritable, progress, regroup } from './galera.ts'
 import { factsOf, stepLeader } from './leader.ts'
 import { deliver, follow, readLedger } from './manager.ts'
 import { type Random, randomOf } from './random.ts'
-import {
-  beginAgainOutside,
-  beginOutside,
-  cutOff,
-  keepOutside,
-  runsOutside,
-  writeOutside,
-} from './outside.ts'
+import { beginAgainOutside, beginOutside, cutOff, keepOutside, writeOutside } from './outside.ts'
+import { nothingLeft, obeyPerson } from './person.ts'
+import { damageSnapshot, makeSnapshot } from './snapshots.ts'
 import { stepSwarm } from './swarm.ts'
 import { commitByVote, vote, writableLineages } from './voters.ts'
 import { type Counters, type World, count, newWorld, note, processes, violate } from './world.ts'
 import { decide } from '../decide.ts'
-import { orderOf } from '../order.ts'
 
 export interface Outcome {
   seed: number
@@ -79,6 +73,7 @@ const daily: Happening[] = [
   { weight: 14, run: software },
   { weight: 40, run: write },
   { weight: 6, run: writeOutside },
+  { weight: 5, run: (world) => makeSnapshot(world, anyHost(world)) },
   { weight: 16, run: (world) => pass(world, world.random.below(3000)) },
   { weight: 2, run: electLeader },
 ]
@@ -91,6 +86,9 @@ const faults: Happening[] = [
   { weight: 1, run: (world) => world.hosts.forEach((host) => powerOn(world, host)) },
   { weight: 3, run: (world) => restartAgent(world, anyHost(world)) },
   { weight: 1, run: (world) => loseVolume(world, anyHost(world)) },
+  { weight: 1, run: (world) => damageSnapshot(world, anyHost(world)) },
+  { weight: 0.5, run: (world) => corrupt(world, anyHost(world)) },
+  { weight: 0.2, run: (world) => world.hosts.forEach((host) => corrupt(world, host)) },
   { weight: 1, run: (world) => backUp(anyHost(world)) },
   { weight: 0.5, run: (world) => restoreVolume(world, anyHost(world)) },
   { weight: 0.2, run: (world) => transplant(world, anyHost(world)) },
@@ -184,33 +182,6 @@ function write(world: World): void {
   })
 }
 
-/** `muster recover`, with the copy that a sensible person would choose. */
-function obeyPerson(world: World): void {
-  const { ledger } = world.store
-  if (ledger.phase !== 'held' || runsOutside(world)) return
-  const copies = world.hosts
-    .filter(({ up, removed }) => up && !removed)
-    .flatMap((host) => [...host.folders.values()].map((folder) => ({ host, folder })))
-    .filter(
-      ({ host, folder }) =>
-        ledger.members[folder.member]?.host === host.id && folder.data && !folder.data.partial,
-    )
-    .filter(
-      ({ folder }) =>
-        ledger.highWater === null || folder.data?.history === ledger.highWater.history,
-    )
-    .sort((a, b) => (b.folder.data?.log.length ?? 0) - (a.folder.data?.log.length ?? 0))
-  const [best] = copies
-  if (!best) return
-  note(world, `a person decides for ${best.folder.member}`)
-  const order = orderOf(
-    ledger,
-    { from: best.folder.member, snapshot: null },
-    { by: 'operator', now: wallClock(world, anyHost(world)) },
-  )
-  world.store = { version: world.store.version + 1, ledger: { ...ledger, order } }
-}
-
 const choose = (random: Random, from: readonly Happening[]): Happening => {
   const total = from.reduce((sum, { weight }) => sum + weight, 0)
   let at = random.next() * total
@@ -259,20 +230,6 @@ const isWhole = (world: World): boolean => {
     )
   )
 }
-
-/** No data of a member are left on any disk: no decision can bring them back. */
-const nothingLeft = (world: World): boolean =>
-  world.hosts.every(
-    ({ removed, folders }) =>
-      removed ||
-      [...folders.values()].every(
-        ({ member, data }) =>
-          data === null ||
-          data.partial ||
-          !world.store.ledger.members[member] ||
-          data.history !== (world.store.ledger.highWater?.history ?? data.history),
-      ),
-  )
 
 /** The ledger knows of less than all members have. */
 const isMarkBehind = (world: World): boolean => {

@@ -14,6 +14,18 @@ export interface Data {
   partial: boolean
   /** Software that votes: the configuration it belongs to. */
   lineage: Lineage | null
+  /** Made of a snapshot, which the marker does not say yet. */
+  unclaimed?: true
+}
+
+/** A copy of the data beside them. */
+export interface Snapshot {
+  name: string
+  position: Position
+  at: number
+  log: readonly number[]
+  /** It can be read. */
+  whole: boolean
 }
 
 /** What lies beside the data. */
@@ -22,12 +34,16 @@ export interface Marker {
   founded: number
   clean: boolean
   claim: { kind: string; epoch: number }
+  /** `at` of the order for which the data were made of a snapshot. */
+  restored: number | null
 }
 
 export interface Folder {
   uid: string
   member: MemberId
   data: Data | null
+  /** Oldest first. */
+  snapshots: readonly Snapshot[]
   marker: Marker
 }
 
