@@ -56,6 +56,30 @@ describe('a service with the recipe galera', () => {
     )
   }, 180_000)
 
+  it('moves the writes when it is told to, and before their host is drained', async () => {
+    const before = await galera.ready(3)
+    const first = before.find((each) => each.role === 'writer')
+    const second = before.find((each) => each.role === 'reader')
+    await galera.startWriting()
+    const said = await galera.must(['switchover', 'db', '--to', second?.member ?? ''])
+    expect(said).toContain(`${second?.member} takes the writes of shop_db`)
+    const again = await galera.muster(['switchover', 'db', '--to', second?.member ?? ''])
+    expect(again.stderr).toContain('takes the writes already')
+    expect(await galera.must(['node', 'drain', second?.host ?? '', '--detach'])).toContain(
+      `(before: shop_${second?.member})`,
+    )
+    await galera.must(['node', 'activate', second?.host ?? ''])
+    const after = await galera.ready(3)
+    const writes = await galera.stopWriting()
+    expect(after.map((each) => each.member)).toContain(first?.member)
+    expect(writes.failed).toBe(0)
+    expect(writes.longestGapMs).toBeLessThan(4000)
+    await galera.agree(
+      writes,
+      after.map((each) => each.member),
+    )
+  }, 240_000)
+
   it('moves the writes when the writer dies', async () => {
     await galera.startWriting()
     const before = await galera.ready(3)
@@ -89,6 +113,7 @@ describe('a service with the recipe galera', () => {
     const after = await galera.ready(3)
     expect(after.every((each) => each.current)).toBe(true)
     const writes = await galera.stopWriting()
+    expect(writes.failed).toBe(0)
     await galera.agree(
       writes,
       after.map((each) => each.member),
