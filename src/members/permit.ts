@@ -46,7 +46,7 @@ export const permit = (view: View): Permission => {
     if (view.topology.outside === true && looks && isRecognised(member, own))
       return enter(view, { ledger, member })
     const votes = view.topology.recovers === 'itself' && own.data === 'good'
-    return votes && isRecognised(member, own)
+    return votes && isOfCluster(ledger, own) && isRecognised(member, own)
       ? { kind: 'rejoin', position: own.position }
       : wait(`a person has to decide: ${ledger.held?.reason ?? ''}`)
   }
@@ -103,6 +103,13 @@ const discard = (view: View, ledger: Ledger): Permission => {
       )
 }
 
+/**
+ * Who votes compares histories with nobody: with data of another (made of a snapshot, and then decided
+ * otherwise) it would be a cluster of its own.
+ */
+const isOfCluster = ({ highWater }: Ledger, { position }: MemberReport): boolean =>
+  highWater === null || position === null || position.history === highWater.history
+
 /** Into a cluster that has been formed. */
 const enter = (
   view: View,
@@ -110,7 +117,7 @@ const enter = (
 ): Permission => {
   const { topology, own, others } = view
   const known = isRecognised(member, own)
-  const good = own.data === 'good'
+  const good = own.data === 'good' && (topology.recovers !== 'itself' || isOfCluster(ledger, own))
   if (good && known && topology.recovers === 'itself') {
     return { kind: 'rejoin', position: own.position }
   }

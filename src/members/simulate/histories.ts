@@ -45,7 +45,7 @@ const TOLD = [
   'writes outside',
   'outside cut off',
   'clocks jump',
-  'data broken',
+  'disasters',
   'snapshots restored',
   'snapshots not whole',
 ]

@@ -88,7 +88,7 @@ const faults: Happening[] = [
   { weight: 1, run: (world) => loseVolume(world, anyHost(world)) },
   { weight: 1, run: (world) => damageSnapshot(world, anyHost(world)) },
   { weight: 0.5, run: (world) => corrupt(world, anyHost(world)) },
-  { weight: 0.2, run: (world) => world.hosts.forEach((host) => corrupt(world, host)) },
+  { weight: 0.3, run: disaster },
   { weight: 1, run: (world) => backUp(anyHost(world)) },
   { weight: 0.5, run: (world) => restoreVolume(world, anyHost(world)) },
   { weight: 0.2, run: (world) => transplant(world, anyHost(world)) },
@@ -130,6 +130,15 @@ function blackout(world: World): void {
   for (const host of world.hosts) if (host !== last) powerOn(world, host)
   count(world, 'blackouts')
   linger(world)
+}
+
+/** Most data are broken at once, and a person decides; more goes wrong while that is done. */
+function disaster(world: World): void {
+  for (const host of world.hosts) if (world.random.chance(0.8)) corrupt(world, host)
+  count(world, 'disasters')
+  linger(world)
+  obeyPerson(world)
+  for (let i = world.random.below(4); i > 0; i--) round(world)
 }
 
 const linger = (world: World): void => {
