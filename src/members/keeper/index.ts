@@ -1,4 +1,4 @@
 export * from './keeper.ts'
 export * from './permission.ts'
-export { type KeeperEvent } from './member-keeper.ts'
+export { type KeeperEvent } from './context.ts'
 export { writeFiles } from './run-folder.ts'

@@ -10,12 +10,8 @@ import {
 import { type Engine, type EngineEvent, watch } from '../../engine/index.ts'
 import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
 import { removeHelpers } from './helper.ts'
-import {
-  type KeeperEngine,
-  type KeeperEvent,
-  MemberKeeper,
-  type RecipeFinder,
-} from './member-keeper.ts'
+import type { KeeperEngine, KeeperEvent, RecipeFinder } from './context.ts'
+import { MemberKeeper } from './member-keeper.ts'
 import { SERVICE_NAME } from './occupants.ts'
 import type { Permit, Stand } from './permission.ts'
 

@@ -1,68 +1,24 @@
-import { type Clock, Loop, MusterError, messageOf, pause } from '../../base/index.ts'
+import { Loop, MusterError, messageOf, pause } from '../../base/index.ts'
 import {
-  type Catalog,
-  type Cluster,
   type DataSnapshot,
-  type HostId,
   type MemberReport,
-  type NetworkId,
   type ProcessState,
-  type RecipeChoice,
   isHeard,
   reportsOf,
   same,
 } from '../../catalog/index.ts'
-import type { Engine } from '../../engine/index.ts'
-import type { Answer, Recipe, Start } from '../../recipes/index.ts'
-import type { VolumeRecord, VolumeStore } from '../../volumes/index.ts'
+import type { Answer } from '../../recipes/index.ts'
+import type { KeeperContext } from './context.ts'
 import { DataAtRest } from './data-at-rest.ts'
-import type { HelperEngine } from './helper.ts'
 import { type GateOutcome, holdAtGate } from './gate.ts'
-import { letIn } from './let-in.ts'
+import { lookAtGate } from './gate-look.ts'
+import { type Known, knownOf } from './known.ts'
 import { memoryOf } from './memory.ts'
 import { type Occupant, askerOf, lastExit, occupantsOf, tookLeave } from './occupants.ts'
-import { type Permit, type Stand, viewOf } from './permission.ts'
+import { viewOf } from './permission.ts'
 import { reportOf } from './report.ts'
 import { RunningMember } from './running-member.ts'
-import { meetingNetwork, serviceNamed, situationOf } from './situation.ts'
 import { newestSnapshot } from './snapshots.ts'
-
-export type KeeperEngine = HelperEngine & Pick<Engine, 'exec' | 'inspectNetwork' | 'stopContainer'>
-
-/** The recipe of a clustered service; undefined: there is none, or it is not at hand yet. */
-export type RecipeFinder = (asked: {
-  cluster: string
-  name: string
-  choice: RecipeChoice | null
-}) => Recipe | undefined
-
-/** What all members of a host have in common. */
-export interface KeeperContext {
-  engine: KeeperEngine
-  store: VolumeStore
-  recipe: RecipeFinder
-  permit: Permit
-  stand: Stand
-  clock: Clock
-  /** This host; null while it is in no swarm. */
-  host: () => HostId | null
-  /** What this host acts on; null while nothing is known. */
-  catalog: () => Catalog | null
-  /** Where a container is, on each overlay network. */
-  addresses: (container: string) => Record<NetworkId, string>
-  /** A report is another one than before. */
-  onChange: () => void
-  onEvent: (event: KeeperEvent) => void
-}
-
-export type KeeperEvent =
-  | { type: 'passed'; member: string; start: Start['kind']; epoch: number; waitedMs: number }
-  | { type: 'waiting'; member: string; reason: string }
-  | { type: 'refused'; member: string; reason: string; waitedMs: number }
-  | { type: 'founded'; member: string; epoch: number }
-  | { type: 'promoted'; member: string; epoch: number }
-  | { type: 'stopped'; member: string; reason: string }
-  | { type: 'problem'; member: string; reason: string }
 
 /** From the permission to a running process; Docker needs much less. */
 const START_LIMIT_MS = 30_000
@@ -77,6 +33,7 @@ export class MemberKeeper implements AsyncDisposable {
   readonly cluster: string
   readonly #context: KeeperContext
   readonly #life = new AbortController()
+  readonly #known: Known
   readonly #data: DataAtRest
   readonly #loop: Loop
   /** One thing after the other, but for waiting. */
@@ -98,6 +55,7 @@ export class MemberKeeper implements AsyncDisposable {
     this.id = member.id
     this.cluster = member.cluster
     this.#context = context
+    this.#known = knownOf(member, context)
     this.#data = new DataAtRest({ ...context, signal: this.#life.signal })
     this.#loop = new Loop({
       run: () => this.#turn(() => this.#reconcile()),
@@ -148,7 +106,7 @@ export class MemberKeeper implements AsyncDisposable {
       const { start, epoch } = await holdAtGate({
         member: this.id,
         clock,
-        look: () => this.#turn(() => this.#decide(mountId, ended)),
+        look: () => this.#turn(() => this.#look(mountId, ended)),
         changed: () => this.#changed.promise,
         onWait: (reason) => {
           onEvent({ type: 'waiting', member: this.id, reason })
@@ -181,7 +139,7 @@ export class MemberKeeper implements AsyncDisposable {
 
   /** Docker has let go of a mount. */
   unmounted(mountId: string): Promise<void> {
-    if (this.#record()?.marker.passed !== mountId) return Promise.resolve()
+    if (this.#known.record()?.marker.passed !== mountId) return Promise.resolve()
     // One that has run ends with an event that says how, which is on its way.
     return this.#checkAfter(UNMOUNT_GRACE_MS)
   }
@@ -203,7 +161,7 @@ export class MemberKeeper implements AsyncDisposable {
     await this.#turn(async () => {
       const own = await this.#own()
       const running = own.find((each) => each.running)
-      const passed = this.#record()?.marker.passed
+      const passed = this.#known.record()?.marker.passed
       const starting = askerOf(own, this.id)
       if (running) await this.#begin(running.container)
       else if (passed && starting && !engineRestarted && this.#gate === null) {
@@ -229,11 +187,11 @@ export class MemberKeeper implements AsyncDisposable {
   /** After a while a process that was let in has to run, or has come to an end. */
   async #checkAfter(ms: number): Promise<void> {
     const { signal } = this.#life
-    const mount = this.#record()?.marker.passed
+    const mount = this.#known.record()?.marker.passed
     await pause(this.#context.clock, ms, signal)
     if (signal.aborted) return
     await this.#turn(async () => {
-      if (this.#process !== 'running' || this.#record()?.marker.passed !== mount) return
+      if (this.#process !== 'running' || this.#known.record()?.marker.passed !== mount) return
       const own = await this.#own()
       if (!own.some(({ running }) => running)) await this.#end(lastExit(own))
     })
@@ -245,49 +203,25 @@ export class MemberKeeper implements AsyncDisposable {
     return turn
   }
 
-  /** Undefined if there is none, or none that can be read. */
-  #record(): VolumeRecord | undefined {
-    return this.#context.store.list().find(({ name }) => name === this.id)
-  }
-
-  #cluster(): Cluster | null {
-    return this.#context.catalog()?.clusters.get(this.cluster) ?? null
-  }
-
-  #recipe(): Recipe | undefined {
-    const cluster = this.#cluster()
-    const name = cluster?.ledger.recipe ?? this.#record()?.marker.recipe
-    return name === undefined || name === null
-      ? undefined
-      : this.#context.recipe({ cluster: this.cluster, name, choice: cluster?.head?.choice ?? null })
-  }
-
   #announce(): void {
     this.#changed.resolve()
     this.#changed = Promise.withResolvers()
   }
 
-  /** Nobody wants its members to run. A head that this version cannot read is no such word. */
-  #isStopped(): boolean {
-    const catalog = this.#context.catalog()
-    const head = this.#cluster()?.head
-    if (head) return head.members === 0
-    return catalog !== null && serviceNamed(catalog, this.cluster) === undefined
-  }
-
   /** What can be done without being asked. */
   async #reconcile(): Promise<void> {
     await this.#seeSnapshots()
-    await this.#obey()
-    const record = this.#record()
-    const recipe = this.#recipe()
-    const cluster = this.#cluster()
+    await this.#known.obey()
+    const record = this.#known.record()
+    const recipe = this.#known.recipe()
+    const cluster = this.#known.cluster()
     if (this.#process === 'running') {
       this.#beginWatch()
       await this.#stand()
     } else if (record && recipe && this.#settled) {
       // While the stack is down nobody waits for the position, unless the leader asks.
-      const deep = cluster !== null && (cluster.head !== null || isRecovering(cluster))
+      const deep =
+        cluster !== null && (cluster.head !== null || cluster.ledger.phase === 'recovering')
       await this.#data.examine(record, recipe, { cluster, deep, image: null })
     }
     await this.#seeSnapshots()
@@ -297,12 +231,12 @@ export class MemberKeeper implements AsyncDisposable {
   /** What becomes of the process that runs. */
   async #stand(): Promise<void> {
     const { stand, catalog, onEvent } = this.#context
-    const recipe = this.#recipe()
+    const recipe = this.#known.recipe()
     const known = catalog()
     const own = this.#publish()
     const running = this.#running
     if (!recipe || !known || !own || !running) return
-    const standing = stand(viewOf(known, own, recipe), this.#claimed())
+    const standing = stand(viewOf(known, own, recipe), this.#known.claimed())
     if (standing.kind === 'stop') this.#stop(running, standing.reason)
     if (standing.kind !== 'promote') return
     onEvent({ type: 'promoted', member: this.id, epoch: own.epoch })
@@ -313,98 +247,34 @@ export class MemberKeeper implements AsyncDisposable {
     if (running.stop()) this.#context.onEvent({ type: 'stopped', member: this.id, reason })
   }
 
-  /** The epoch in which this process was started as the first; 0 if it was not. */
-  #claimed(): number {
-    const claim = this.#record()?.marker.claim
-    return claim?.kind === 'form' || claim?.kind === 'first' ? claim.epoch : 0
-  }
-
-  /** Promises, for good, to act on no older epoch than the one that is known. */
-  async #obey(): Promise<void> {
-    const ledger = this.#cluster()?.ledger
-    const record = this.#record()
-    if (!ledger || !record || ledger.epoch <= record.marker.epoch) return
-    await this.#context.store.mark(record.name, { epoch: ledger.epoch })
-  }
-
   /** One look at the gate: passed, or why not. */
-  async #decide(mountId: string, signal: AbortSignal): Promise<GateOutcome> {
-    signal.throwIfAborted()
-    const { engine, permit, host } = this.#context
-    const wait = (reason: string): GateOutcome => ({ kind: 'wait', reason })
-    const record = this.#record()
-    if (!record) return wait('its folder is gone')
-    const occupants = await occupantsOf(engine, record.name)
-    const asker = askerOf(occupants, this.id)
-    if (!asker) return { kind: 'refuse', reason: `only a task of ${this.id} may have its data` }
-    const other = occupants.find(({ running }) => running)
-    if (other) return wait(`container ${other.container.slice(0, 12)} still uses its data`)
-    if (this.#process === 'running') {
-      // The event that tells its end may still be on its way.
-      const before = occupants.find(({ container }) => container === this.#container)
-      await this.#end(before?.exit ?? null)
-    }
-    this.#process = 'gate'
-    this.#container = asker.container
-    if (host() === null || this.#context.catalog() === null) {
-      return wait('the agent of its host does not know the cluster yet')
-    }
-    const recipe = this.#recipe()
-    if (!this.#cluster() || !recipe) {
-      return wait(`there is no ledger of ${this.cluster} that this host can read`)
-    }
-    await this.#obey()
-    // Until the mount has an answer, Docker cannot stop the container.
-    if (this.#isStopped()) return { kind: 'refuse', reason: 'its service is stopped' }
-    try {
-      const how = { cluster: this.#cluster(), deep: true, image: asker.image }
-      const examined = await this.#data.examine(record, recipe, how)
-      if (!examined) return wait('its data are in use')
-    } catch (error) {
-      if (!(error instanceof MusterError)) throw error
-      return wait(error.message)
-    }
-    const known = this.#context.catalog()
-    const network = known && meetingNetwork(known, this.id)
-    if (!network) return wait('its networks are not known yet')
-    const { IPAM } = await engine.inspectNetwork(network)
-    const subnet = IPAM?.Config?.[0]?.Subnet ?? ''
-    // From here to the decision nothing may come between.
-    const own = this.#publish()
-    const cluster = this.#cluster()
-    const catalog = this.#context.catalog()
-    const fresh = this.#record()
-    if (!own || !cluster || !catalog || !fresh) return wait('its cluster has just changed')
-    if (cluster.ledger.epoch !== fresh.marker.epoch) {
-      return wait(
-        `the ledger at hand is of epoch ${cluster.ledger.epoch}, not ${fresh.marker.epoch}`,
-      )
-    }
-    signal.throwIfAborted()
-    const permission = permit(viewOf(catalog, own, recipe))
-    if (permission.kind === 'wait' || permission.kind === 'refuse') return permission
-    if (permission.kind === 'reset') {
-      await this.#data.reset(fresh)
-      // Asked again at once, with the new identity.
-      this.#announce()
-      return wait(permission.reason)
-    }
-    this.#process = 'running'
-    const { store } = this.#context
-    const { image } = asker
-    const place = { self: this.id, network, subnet, start: permission }
-    try {
-      const situation = situationOf(catalog, cluster, place)
-      await letIn({ store, record: fresh, cluster, recipe, situation, mountId, image })
-    } catch (error) {
-      this.#process = 'gate'
-      throw error
-    }
+  async #look(mountId: string, signal: AbortSignal): Promise<GateOutcome> {
+    const outcome = await lookAtGate({
+      member: this,
+      context: this.#context,
+      known: this.#known,
+      data: this.#data,
+      mountId,
+      signal,
+      onAsker: async (asker, occupants) => {
+        if (this.#process === 'running') {
+          // The event that tells its end may still be on its way.
+          const before = occupants.find(({ container }) => container === this.#container)
+          await this.#end(before?.exit ?? null)
+        }
+        this.#process = 'gate'
+        this.#container = asker.container
+      },
+      report: () => this.#publish(),
+      onReset: () => this.#announce(),
+      onProcess: (process) => (this.#process = process),
+    })
+    if (outcome.kind !== 'passed') return outcome
     this.#data.forget()
     this.#problem = null
     this.#publish()
     void this.#checkAfter(START_LIMIT_MS).catch((error: unknown) => this.#trouble(messageOf(error)))
-    return { kind: 'passed', start: permission.kind, epoch: cluster.ledger.epoch }
+    return outcome
   }
 
   async #begin(container: string): Promise<void> {
@@ -421,7 +291,7 @@ export class MemberKeeper implements AsyncDisposable {
   async #end(exit: number | null): Promise<void> {
     const { store } = this.#context
     await this.#endWatch()
-    const marker = this.#record()?.marker
+    const marker = this.#known.record()?.marker
     if (marker) {
       await store.mark(this.id, { passed: null, clean: marker.clean || tookLeave(exit) })
     }
@@ -436,7 +306,7 @@ export class MemberKeeper implements AsyncDisposable {
   }
 
   #beginWatch(): void {
-    const recipe = this.#recipe()
+    const recipe = this.#known.recipe()
     const container = this.#container
     if (this.#running || !recipe || container === null || this.#life.signal.aborted) return
     const { engine, clock } = this.#context
@@ -476,8 +346,8 @@ export class MemberKeeper implements AsyncDisposable {
   /** What must be on disk before anybody is told that the member is primary. */
   async #remember(answer: Answer): Promise<void> {
     const { store, onEvent } = this.#context
-    const record = this.#record()
-    const memory = record && memoryOf(answer, record, this.#cluster()?.ledger)
+    const record = this.#known.record()
+    const memory = record && memoryOf(answer, record, this.#known.cluster()?.ledger)
     if (!memory) return
     const { founded, joined } = record.marker
     await store.mark(record.name, memory)
@@ -489,7 +359,7 @@ export class MemberKeeper implements AsyncDisposable {
 
   async #seeSnapshots(): Promise<void> {
     const { store, clock } = this.#context
-    const newest = await newestSnapshot(store, this.#record(), this.#recipe())
+    const newest = await newestSnapshot(store, this.#known.record(), this.#known.recipe())
     this.#snapshot = { newest, at: clock.now() }
   }
 
@@ -510,7 +380,7 @@ export class MemberKeeper implements AsyncDisposable {
     // Who takes the writes goes on while it gives its state: nobody has newer data.
     const others =
       all !== null &&
-      this.#cluster()?.ledger.writer !== this.id &&
+      this.#known.cluster()?.ledger.writer !== this.id &&
       reportsOf(all, this.cluster).some(
         (each) => each.ready && each.id !== this.id && isHeard(all, each),
       )
@@ -518,9 +388,9 @@ export class MemberKeeper implements AsyncDisposable {
       id: this.id,
       cluster: this.cluster,
       host: self,
-      record: this.#record(),
+      record: this.#known.record(),
       broken: this.#context.store.problem(this.id),
-      ledger: this.#cluster()?.ledger ?? null,
+      ledger: this.#known.cluster()?.ledger ?? null,
       process: this.#process,
       look: this.#data.look,
       snapshot: this.#snapshot.newest,
@@ -538,5 +408,3 @@ export class MemberKeeper implements AsyncDisposable {
     return this.#report
   }
 }
-
-const isRecovering = ({ ledger }: Cluster): boolean => ledger.phase === 'recovering'
