@@ -91,6 +91,7 @@ const faults: Happening[] = [
   { weight: 0.3, run: disaster },
   { weight: 1, run: (world) => backUp(anyHost(world)) },
   { weight: 0.5, run: (world) => restoreVolume(world, anyHost(world)) },
+  { weight: 2, run: swap },
   { weight: 0.2, run: (world) => transplant(world, anyHost(world)) },
   { weight: 0.3, run: strand },
   { weight: 0.3, run: blackout },
@@ -106,20 +107,21 @@ const faults: Happening[] = [
   { weight: 0.3, run: obeyPerson },
 ]
 
-/** All but one take their leave, or crash; that one is cut off, perhaps still primary; time passes. */
+/** All but one or two take their leave, or crash, one by one; those are cut off, perhaps still primary. */
 function strand(world: World): void {
   const last = anyHost(world)
+  const other = world.random.chance(0.4) ? anyHost(world) : last
   const clean = world.random.chance(0.6)
   for (const host of world.hosts) {
-    if (host === last) continue
+    if (host === last || host === other) continue
     for (const place of host.places.values()) {
       if (place.state !== 'rest') endProcess(world, host, { place, clean })
       if (world.random.chance(0.5)) software(world)
     }
   }
-  for (const host of world.hosts) host.group = host === last ? 1 : 0
+  for (const host of world.hosts) host.group = host === last || host === other ? 1 : 0
   count(world, 'stranded')
-  note(world, `${last.id} is left alone`)
+  note(world, `${last.id} and ${other.id} are left alone`)
   linger(world)
 }
 
@@ -138,7 +140,19 @@ function disaster(world: World): void {
   count(world, 'disasters')
   linger(world)
   obeyPerson(world)
-  for (let i = world.random.below(4); i > 0; i--) round(world)
+  for (let i = world.random.below(40); i > 0; i--) {
+    if (world.random.chance(0.05)) powerOff(world, anyHost(world))
+    else if (world.random.chance(0.05)) damageSnapshot(world, anyHost(world))
+    else choose(world.random, daily).run(world)
+  }
+}
+
+/** Who has just been chosen as the first gets an older state of its volume before it starts. */
+function swap(world: World): void {
+  const { grant, members } = world.store.ledger
+  const [winner = ''] = Object.keys(grant?.members ?? {})
+  const host = world.hosts.find(({ id }) => id === members[winner]?.host)
+  if (host && grant?.position) restoreVolume(world, host)
 }
 
 const linger = (world: World): void => {
