@@ -141,8 +141,9 @@ function disaster(world: World): void {
   linger(world)
   obeyPerson(world)
   for (let i = world.random.below(40); i > 0; i--) {
-    if (world.random.chance(0.05)) powerOff(world, anyHost(world))
-    else if (world.random.chance(0.05)) damageSnapshot(world, anyHost(world))
+    const fate = world.random.below(20)
+    if (fate === 0) powerOff(world, anyHost(world))
+    else if (fate === 1) damageSnapshot(world, anyHost(world))
     else choose(world.random, daily).run(world)
   }
 }
