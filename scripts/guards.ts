@@ -37,7 +37,7 @@ export const GUARDS: readonly Guard[] = [
   inElection(
     'newer data of one not heard',
     'return ahead === undefined ? null',
-    'return ahead !== null',
+    'return ahead === undefined || best !== null ? null',
   ),
   inElection('lost writer', 'if (writerLost) {', 'if (writerLost && seen.length === 0) {'),
   inElection(

@@ -92,6 +92,8 @@ const faults: Happening[] = [
   { weight: 1, run: (world) => backUp(anyHost(world)) },
   { weight: 0.5, run: (world) => restoreVolume(world, anyHost(world)) },
   { weight: 2, run: swap },
+  { weight: 0.5, run: (world) => world.hosts.forEach(backUp) },
+  { weight: 0.5, run: (world) => world.hosts.forEach((host) => restoreVolume(world, host)) },
   { weight: 0.2, run: (world) => transplant(world, anyHost(world)) },
   { weight: 0.3, run: strand },
   { weight: 0.3, run: blackout },
