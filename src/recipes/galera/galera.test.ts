@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Situation, Start } from '../recipe.ts'
 import { galera } from './index.ts'
-import { readRecovered } from './recover.ts'
+import { readRecovered, RECOVER_SCRIPT } from './recover.ts'
 import { readAnswer } from './session.ts'
 
 const HISTORY = '6a2f0d1e-c6c1-11f0-9d2a-0b1c2d3e4f50'
@@ -182,6 +182,36 @@ describe('what recovery says', () => {
       clean: false,
       damaged: null,
     })
+  })
+  it('is a line of its own, though the state file before it may have no end', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'muster-galera-'))
+    try {
+      const bin = join(folder, 'bin')
+      for (const each of [bin, join(folder, 'mysql'), join(folder, 'run')]) mkdirSync(each)
+      // A server that tells the position; the rest of the machine is as it is.
+      const server = `#!/bin/sh\necho "[Note] WSREP: Recovered position: ${HISTORY}:6"\n`
+      writeFileSync(join(bin, 'mariadbd'), server, { mode: 0o755 })
+      writeFileSync(join(bin, 'chown'), '#!/bin/sh\n', { mode: 0o755 })
+      writeFileSync(join(folder, 'galera.so'), '')
+      // As Galera leaves it when -1 becomes 6.
+      writeFileSync(
+        join(folder, 'grastate.dat'),
+        `# GALERA saved state\nversion: 2.1\nuuid:    ${HISTORY}\nseqno:   6\nsafe_to_bootstrap: 0\n `,
+      )
+      const script = RECOVER_SCRIPT.replaceAll('/var/lib/mysql', folder)
+        .replaceAll('/run/mysqld', join(folder, 'run'))
+        .replaceAll('/usr/lib/galera/libgalera_smm.so', join(folder, 'galera.so'))
+      const stdout = execFileSync('sh', ['-c', script], {
+        env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` },
+      }).toString()
+      expect(read(stdout)).toEqual({
+        position: { history: HISTORY, sequence: '6' },
+        clean: true,
+        damaged: null,
+      })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
   it('knows a clean end', () => {
     expect(read(`${state(HISTORY, '350454')}recovered: ${HISTORY}:350454`)?.clean).toBe(true)

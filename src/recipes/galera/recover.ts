@@ -15,7 +15,8 @@ data=${DATA}
 [ -d "$data/mysql" ] || { echo 'empty: yes'; exit 0; }
 [ "$(stat -c %U "$data")" = mysql ] || chown -R mysql:mysql "$data"
 [ -d /run/mysqld ] || install -d -o mysql -g mysql /run/mysqld
-[ -e "$data/grastate.dat" ] && sed 's/^/state: /' "$data/grastate.dat"
+# Galera fills the file up with spaces when it gets shorter: then its last line has no end.
+[ -e "$data/grastate.dat" ] && { sed 's/^/state: /' "$data/grastate.dat"; echo; }
 ${FIND_PROVIDER}
 log=$(mktemp)
 try() {
