@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/index.ts'
 import { headOf } from '../catalog/index.ts'
 import type { Service } from '../engine/index.ts'
-import { decide, gather, hasPrimary, hasReadyWriter } from '../members/index.ts'
+import { decide, gather, hasPrimary, hasReadyWriter, isAway } from '../members/index.ts'
 import { recipeChosen } from '../recipes/index.ts'
 import { memberServices } from '../stack/index.ts'
 import type { ClusterView } from './stack-read.ts'
@@ -34,8 +34,9 @@ export const explainCluster = async (
     now: Date.now(),
     // Only the leader remembers for how long; the reason is the same.
     unheardFor: (host) => (catalog.hosts.get(host)?.state === 'alive' ? 0 : Infinity),
-    awayFor: () => 0,
-    quietFor: hasPrimary(reading) ? 0 : Infinity,
+    awayFor: (host) => (isAway(view.nodes.find(({ ID }) => ID === host)) ? 1 : 0),
+    // While the ledger says that it runs it is given time: the leader writes when that is over.
+    quietFor: hasPrimary(reading) || ledger.phase === 'formed' ? 0 : Infinity,
     writerIdleFor: hasReadyWriter(reading) ? 0 : Infinity,
     markedFor: 0,
   })

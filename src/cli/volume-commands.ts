@@ -1,5 +1,5 @@
 import { type VolumeView, connectAgent } from '../agent/index.ts'
-import { MusterError, messageOf } from '../base/index.ts'
+import { MusterError, messageOf, systemClock } from '../base/index.ts'
 import { type Engine, connectEngine } from '../engine/index.ts'
 import { dropLedger, readStoredLedgers } from '../members/index.ts'
 import { notFound } from '../stack/index.ts'
@@ -112,7 +112,7 @@ export const volumeRm = async (names: string[], options: VolumeRmOptions): Promi
       })
     }
   }
-  await removeAll(engine, chosen, options.yes === true)
+  await removeAll(engine, chosen, { yes: options.yes === true })
 }
 
 export const volumePrune = async (options: { yes?: boolean }): Promise<void> => {
@@ -125,7 +125,7 @@ export const volumePrune = async (options: { yes?: boolean }): Promise<void> => 
     return
   }
   printRows(orphans.filter(holdsData), COLUMNS, 'table')
-  await removeAll(engine, orphans, options.yes === true)
+  await removeAll(engine, orphans, { yes: options.yes === true })
 }
 
 /** The volumes of a stack and of its clustered services, on all hosts that answer. */
@@ -138,11 +138,14 @@ export const volumesOf = async (
       stack === what.stack || (cluster !== null && what.clusters.has(cluster)),
   )
 
-/** Asks once, then removes one after another; what was removed stays removed if one fails. */
+/**
+ * Asks once, then removes one after another; what was removed stays removed if one fails. `freeMs`: how
+ * long containers that still have one are waited for.
+ */
 export const removeAll = async (
   engine: Engine,
   rows: readonly VolumeRow[],
-  yes: boolean,
+  { yes, freeMs = 0 }: { yes: boolean; freeMs?: number },
 ): Promise<void> => {
   const folders = rows.filter(holdsData)
   const question = `Remove ${plural(folders.length, 'volume')} and all data in ${folders.length === 1 ? 'it' : 'them'}?`
@@ -152,10 +155,24 @@ export const removeAll = async (
   }
   const agent = connectAgent()
   for (const { hostId, host, name, uid } of rows) {
-    await agent.removeVolume(hostId, { name, uid })
+    await whenFree(() => agent.removeVolume(hostId, { name, uid }), freeMs)
     say(`removed ${name} on ${host}`)
   }
   await forgetClusters(engine, new Set(rows.flatMap(({ cluster }) => cluster ?? [])))
+}
+
+const whenFree = async (remove: () => Promise<void>, limitMs: number): Promise<void> => {
+  const limit = systemClock.now() + limitMs
+  for (;;) {
+    try {
+      return await remove()
+    } catch (error) {
+      const used = error instanceof MusterError && error.code === 'CONFLICT'
+      if (!used || systemClock.now() >= limit) throw error
+    }
+    // Another host's containers tell this one nothing.
+    await systemClock.sleep(250)
+  }
 }
 
 /** What is remembered of a clustered service goes with the last of its data. */

@@ -7,6 +7,7 @@ import type { Facts, View } from './facts.ts'
 import { foundersOf } from './founders.ts'
 import { orderOf } from './order.ts'
 import { permit } from './permit.ts'
+import { standing } from './standing.ts'
 
 const VOTERS: Topology = {
   minimum: 1,
@@ -144,7 +145,7 @@ describe('members that vote', () => {
       next: 5,
     })
     const given = facts({ ledger, wanted: 3 }, [running(1), running(2), atGate(4)])
-    // The host of the third is away: nothing can be known of it, so it is not forgotten yet.
+    // Nothing is heard of the third, and nobody calls its host down: so it is not forgotten yet.
     expect(decide(given)).toMatchObject({ kind: 'act', actions: [{ do: 'stop', member: id(3) }] })
     const stopped = {
       ...given,
@@ -388,5 +389,164 @@ describe('members of which one takes the writes', () => {
       kind: 'act',
       actions: [{ do: 'update', member: id(3) }],
     })
+  })
+})
+
+describe('members of a lost host', () => {
+  const ONE_WRITER: Topology = { ...VOTERS, forms: 'one', recovers: 'elect', writer: true }
+  const joined = (number: number, over: Partial<LedgerMember> = {}) =>
+    member(number, { volume: `v${number}`, ...over })
+  const of = (number: number, size: number): MemberReport => ({
+    ...running(number),
+    status: { role: 'ready', size, component: 'c', leads: false },
+  })
+  /** `here` run, and see so many members; the hosts of `away` are down, of the others nothing is known. */
+  const scene = (
+    topology: Topology,
+    what: { members: [string, LedgerMember][]; here: number[]; away: number[]; size?: number },
+    over: Partial<Facts> = {},
+  ): Facts => {
+    const { members, here, away, size = here.length } = what
+    const ledger = sampleLedger({
+      phase: 'formed',
+      members: Object.fromEntries(members),
+      // Who is not heard keeps its place until it is seen elsewhere.
+      view: members.map(([each]) => each),
+      highWater: { history: 'c', sequence: '9', at: 1_000_000 },
+      writer: topology.writer ? id(here[0] ?? 1) : null,
+      next: members.length + 1,
+    })
+    const all = facts(
+      { ledger, topology, wanted: members.length - 1, ...over },
+      here.map((each) => of(each, size)),
+    )
+    const hosts = all.hosts.map((each) => ({
+      ...each,
+      awayFor: away.some((number) => each.id === `h${number}`) ? 1 : 0,
+    }))
+    return { ...all, hosts }
+  }
+  const atRest = (given: Facts, ...numbers: number[]): Facts => ({
+    ...given,
+    services: given.services.map((each) => ({
+      ...each,
+      running: !numbers.some((number) => each.member === id(number)),
+    })),
+  })
+  const three = [1, 2, 3].map((each) => joined(each))
+  const leaving = [joined(1), joined(2, { leaving: true }), joined(3)]
+
+  it.each([ONE_WRITER, VOTERS])('leave first, and at once: $recovers', (topology) => {
+    const given = scene(topology, { members: three, here: [1, 3], away: [2] })
+    expect(decide(given)).toMatchObject({ kind: 'write', explain: ['shop_db-2 leaves'] })
+    const going = scene(topology, { members: leaving, here: [1, 3], away: [2] }, { wanted: 2 })
+    expect(decide(going)).toMatchObject({ kind: 'act', actions: [{ do: 'stop', member: id(2) }] })
+    expect(decide(atRest(going, 2))).toMatchObject({
+      kind: 'write',
+      before: [{ do: 'verb', verb: 'remove', member: id(2) }],
+      explain: ['shop_db-2 has left'],
+    })
+  })
+
+  it('stay while nobody calls their hosts down, or somebody answers there', () => {
+    const silent = scene(ONE_WRITER, { members: leaving, here: [1, 3], away: [] }, { wanted: 2 })
+    expect(decide(atRest(silent, 2))).toMatchObject({
+      kind: 'wait',
+      explain: ['shop_db-2 has not stopped yet'],
+    })
+    const dead = scene(ONE_WRITER, { members: leaving, here: [1, 3], away: [2] }, { wanted: 2 })
+    const agentless = [...dead.sightings, { report: of(2, 2), sight: 'agentless' as const }]
+    expect(decide(atRest({ ...dead, sightings: agentless }, 2))).toMatchObject({ kind: 'wait' })
+  })
+
+  it('stay while the others are not most of the cluster, and a person is told what to do', () => {
+    const members = [joined(1), joined(2, { leaving: true })]
+    const given = scene(ONE_WRITER, { members, here: [1], away: [2] }, { wanted: 1 })
+    expect(decide(atRest(given, 2))).toMatchObject({
+      kind: 'wait',
+      explain: [
+        'shop_db-2 has not stopped yet; h2, the host of shop_db-2, is lost: start it, or if it is ' +
+          'gone for good: muster node rm h2',
+      ],
+    })
+    const few = [1, 2, 3, 4].map((each) => joined(each))
+    const half = scene(ONE_WRITER, { members: few, here: [1, 4], away: [2, 3] })
+    expect(decide(half)).toMatchObject({
+      kind: 'wait',
+      explain: [expect.stringContaining('muster node rm h3')],
+    })
+  })
+
+  it('stay while the others are with somebody whom nobody hears', () => {
+    const what = { members: leaving, here: [1, 3], away: [2], size: 3 }
+    const given = scene(ONE_WRITER, what, { wanted: 2 })
+    expect(decide(atRest(given, 2))).toMatchObject({ kind: 'wait' })
+  })
+
+  it('keep an update waiting only where the others are needed', () => {
+    const old = (given: Facts): Facts => ({
+      ...given,
+      wanted: given.services.length,
+      services: given.services.map((each) => ({ ...each, current: false })),
+    })
+    expect(decide(old(scene(VOTERS, { members: three, here: [1, 3], away: [2] })))).toMatchObject({
+      kind: 'wait',
+      explain: [expect.stringMatching(/goes on when shop_db-2 is ready; h2.*muster node rm h2/)],
+    })
+    const five = [1, 2, 3, 4, 5].map((each) => joined(each))
+    const what = { members: five, here: [1, 2, 3, 4], away: [5] }
+    expect(decide(old(scene(VOTERS, what)))).toMatchObject({
+      kind: 'act',
+      actions: [{ do: 'update', member: id(4) }],
+    })
+  })
+})
+
+describe('a member that runs and has not said how far it is', () => {
+  const ELECTS: Topology = { ...VOTERS, forms: 'one', recovers: 'elect', writer: true }
+  const joined = (number: number) => member(number, { volume: `v${number}` })
+  const ledger = sampleLedger({
+    phase: 'recovering',
+    epoch: 4,
+    members: Object.fromEntries([joined(1), joined(2)]),
+    highWater: { history: 'c', sequence: '5', at: 1_000_000 },
+    writer: id(2),
+    next: 3,
+  })
+  const outside = { role: 'outside', size: 0, component: null, leads: null } as const
+  const starting = atGate(1, {
+    data: 'good',
+    process: 'running',
+    epoch: 4,
+    recovered: false,
+    status: outside,
+    position: null,
+  })
+  const rests = atGate(2, { data: 'good', epoch: 4, position: { history: 'c', sequence: '9' } })
+
+  it('is no member without data: it is waited for', () => {
+    const given = facts({ ledger, topology: ELECTS }, [starting, rests])
+    expect(decide(given)).toMatchObject({
+      kind: 'wait',
+      explain: ['shop_db-1 still looks at its data'],
+    })
+    const order = { epoch: 4, from: id(1), snapshot: null, by: 'root', at: 7 }
+    expect(decide({ ...given, ledger: { ...ledger, order } })).toMatchObject({
+      kind: 'wait',
+      explain: [expect.stringContaining('whose data are not there yet')],
+    })
+  })
+
+  it('stops, so that it can be told', () => {
+    const view: View = {
+      ledger,
+      topology: ELECTS,
+      founders: 1,
+      own: starting,
+      others: [{ report: atGate(2, { epoch: 4 }), sight: 'heard' }],
+    }
+    expect(standing(view, 0)).toMatchObject({ kind: 'stop' })
+    const told: MemberReport = { ...starting, position: { history: 'c', sequence: '9' } }
+    expect(standing({ ...view, own: told }, 0)).toMatchObject({ kind: 'stay' })
   })
 })

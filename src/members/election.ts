@@ -52,10 +52,13 @@ const collect = ({ ledger }: Facts, seen: readonly Seen[]): Evidence => {
   return evidence
 }
 
-/** It runs and has not said that it is in no primary component; or its data are not recovered yet. */
+/**
+ * It runs and has not said that it is in no primary component, or not how far it is; or its data are
+ * not recovered yet.
+ */
 const isUnclear = ({ report }: Heard): boolean =>
   report.process === 'running'
-    ? report.status?.role !== 'outside'
+    ? report.status?.role !== 'outside' || (report.data === 'good' && report.position === null)
     : report.data === 'unknown' || (report.data === 'good' && !report.recovered)
 
 /** In a recovering or held ledger without a grant. */

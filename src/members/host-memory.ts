@@ -2,6 +2,10 @@ import type { Clock } from '../base/index.ts'
 import type { Catalog, HostId } from '../catalog/index.ts'
 import type { Node } from '../engine/index.ts'
 
+/** Swarm calls it down, or it is drained; a host that is removed is not away but gone. */
+export const isAway = (node: Node | undefined): boolean =>
+  node !== undefined && (node.Status?.State === 'down' || node.Spec.Availability === 'drain')
+
 /** Since when hosts are not heard, or away; as far as this leader has seen. */
 export class HostMemory {
   readonly #clock: Clock
@@ -20,8 +24,7 @@ export class HostMemory {
       if (state === 'alive') this.#heard.set(id, now)
     }
     for (const node of nodes) {
-      const away = node.Status?.State === 'down' || node.Spec.Availability === 'drain'
-      if (!away) this.#away.delete(node.ID)
+      if (!isAway(node)) this.#away.delete(node.ID)
       else if (!this.#away.has(node.ID)) this.#away.set(node.ID, now)
     }
   }

@@ -9,4 +9,5 @@ export { dropLedger, readStoredLedgers, type StoredLedger, writeLedger } from '.
 export * from './first-ledger.ts'
 export { orderOf } from './order.ts'
 export { handOver, writersOn } from './handover.ts'
+export { isAway } from './host-memory.ts'
 export { gather, hasPrimary, hasReadyWriter, type Reading, type Remembered } from './gather.ts'

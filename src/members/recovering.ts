@@ -235,8 +235,8 @@ const begin = ({ ledger }: Facts): Decision => {
 
 /** A person has decided about a cluster that is held: everybody stops and promises anew. */
 const obey = (facts: Facts): Decision | null => {
-  const { ledger } = facts
-  return ledger.phase === 'held' && validOrder(ledger) !== null && !neverFormed(ledger)
-    ? begin(facts)
-    : null
+  const { ledger, topology } = facts
+  // A cluster outside that a member got into has not been formed here, as far as anybody has seen.
+  const formed = !neverFormed(ledger) || topology.outside === true
+  return ledger.phase === 'held' && validOrder(ledger) !== null && formed ? begin(facts) : null
 }

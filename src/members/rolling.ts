@@ -1,7 +1,16 @@
 /** Bringing members up to date, one by one, whoever takes the writes last. */
 import { act, waitFor } from './decisions.ts'
 import type { Decision, Facts } from './facts.ts'
-import { type Seen, byNumber, inPrimary, isHeardNow, listText, readyOnes } from './sight.ts'
+import {
+  type Seen,
+  byNumber,
+  inPrimary,
+  isHeardNow,
+  isLost,
+  listText,
+  lostText,
+  readyOnes,
+} from './sight.ts'
 import { bestWriter, moveWriter } from './writer.ts'
 
 /** Null when all members are as their file says. */
@@ -31,16 +40,21 @@ export const rollingUpdate = (facts: Facts, seen: readonly Seen[]): Decision | n
   )
   if (broken)
     return act([{ do: 'update', member: broken.id }], `${broken.id} is brought up to date`)
-  if (notReady.length > 0) {
-    return waitFor(`the update goes on when ${listText(notReady)} is ready`)
+  const lost = notReady.filter(isLost)
+  // With one more away the others have to be most of the cluster still.
+  const spare = lost.length === 0 || (ready.length - 1) * 2 > ready.length + lost.length
+  if (notReady.length > lost.length || !spare) {
+    const why = `the update goes on when ${listText(notReady)} is ready`
+    return waitFor([why, ...lostText(lost)].join('; '))
   }
   const donor = ready.find(({ report }) => report.status?.role === 'donor')
   if (donor) return waitFor(`the update goes on when ${donor.id} has given its state`)
-  const reader = [...outdated].reverse().find(({ id }) => id !== ledger.writer)
+  const here = outdated.filter((each) => !isLost(each))
+  const reader = [...here].reverse().find(({ id }) => id !== ledger.writer)
   if (reader)
     return act([{ do: 'update', member: reader.id }], `${reader.id} is brought up to date`)
-  const writer = outdated[0]
-  if (writer === undefined) return null
+  const [writer] = here
+  if (writer === undefined) return waitFor(lostText(lost).join('; '))
   const heir = topology.writer ? bestWriter(facts, ready) : undefined
   if (heir) {
     const from = isHeardNow(writer) ? writer : undefined

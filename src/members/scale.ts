@@ -2,7 +2,16 @@
 import type { HostId, Ledger, MemberId } from '../catalog/index.ts'
 import { act, waitFor, withMember, withoutMember, write } from './decisions.ts'
 import type { Action, Decision, Facts } from './facts.ts'
-import { type Seen, byNumber, inPrimary, isHeardNow, readyOnes } from './sight.ts'
+import {
+  type Seen,
+  byNumber,
+  inPrimary,
+  isHeardNow,
+  isLost,
+  isOutvoted,
+  lostText,
+  readyOnes,
+} from './sight.ts'
 import { MEMBER_TUNABLES } from './tunables.ts'
 
 /** New members, spread over the hosts; null when there are enough. */
@@ -39,7 +48,10 @@ const hostFor = (
   return eligible.find((host) => host.id === home)?.id ?? eligible[0]?.id ?? null
 }
 
-/** One member fewer when there are too many: the newest that does not take the writes. */
+/**
+ * One member fewer when there are too many: one whose host is lost, or else the newest that does not
+ * take the writes.
+ */
 export const removeMember = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const { ledger, wanted } = facts
   const staying = seen.filter(({ member }) => !member.leaving)
@@ -52,11 +64,15 @@ export const removeMember = (facts: Facts, seen: readonly Seen[]): Decision | nu
     .reverse()
   // Those that do not work go first: they are missed least.
   const isReady = ({ id }: Seen) => ready.some((each) => each.id === id)
-  const victim = candidates.find((each) => !isReady(each) && each.heard) ?? candidates[0]
+  const victim =
+    candidates.find(isLost) ??
+    candidates.find((each) => !isReady(each) && each.heard) ??
+    candidates[0]
   if (victim === undefined) return null
   const left = ready.filter(({ id }) => id !== victim.id)
   if (left.length === 0 || (staying.length > 2 && left.length * 2 <= staying.length)) {
-    return waitFor(`${victim.id} is to leave, and stays while so few are ready`)
+    const why = `${victim.id} is to leave, and stays while so few are ready`
+    return waitFor([why, ...lostText(staying.filter(isLost))].join('; '))
   }
   return write(withMember(ledger, victim.id, { leaving: true }), `${victim.id} leaves`)
 }
@@ -83,7 +99,11 @@ export const seeOut = (facts: Facts, seen: readonly Seen[]): Decision | null => 
   const bare = leaving.host?.unheardFor === 0 && !leaving.report && !service?.updating
   const rests = leaving.host === undefined || bare || (leaving.heard && !runs)
   const lostForLong = (leaving.host?.awayFor ?? 0) >= MEMBER_TUNABLES.replace
-  if (!rests && !lostForLong) return waitFor(`${leaving.id} has not stopped yet`)
+  const lost = isLost(leaving)
+  if (!rests && !lostForLong && !(lost && isOutvoted(facts, seen, leaving))) {
+    const why = `${leaving.id} has not stopped yet`
+    return waitFor(lost ? [why, ...lostText([leaving])].join('; ') : why)
+  }
   if (inside === undefined) return waitFor(`${leaving.id} is forgotten when the others run`)
   return write(withoutMember(ledger, leaving.id), `${leaving.id} has left`, { before: ask })
 }

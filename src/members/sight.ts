@@ -69,6 +69,37 @@ export const primaries = (seen: readonly Seen[]): Heard[] =>
 export const readyOnes = (seen: readonly Seen[]): Heard[] =>
   primaries(seen).filter(({ report }) => report.ready)
 
+/**
+ * Swarm calls its host down, or it is drained, and neither an agent nor a kernel there answers. It may
+ * run all the same, cut off from here.
+ */
+export const isLost = ({ heard, agentless, host }: Seen): boolean =>
+  host !== undefined && host.awayFor > 0 && !heard && !agentless
+
+/**
+ * Those who take traffic are most of the cluster without it, so it can be neither primary nor a
+ * majority; and what replicates to all sees nobody in its component whom nobody here hears.
+ */
+export const isOutvoted = (
+  { topology, ledger }: Pick<Facts, 'topology' | 'ledger'>,
+  seen: readonly Seen[],
+  lost: Seen,
+): boolean => {
+  const ready = readyOnes(seen).filter(({ id }) => id !== lost.id)
+  const known = primaries(seen).length
+  const alone =
+    topology.recovers === 'itself' ||
+    (topology.outside !== true && ready.every(({ report }) => (report.status?.size ?? 0) <= known))
+  return alone && ledger.writer !== lost.id && ready.length * 2 > seen.length
+}
+
+/** What a person can do about members of lost hosts. */
+export const lostText = (lost: readonly Seen[]): string[] =>
+  lost.map(({ id, host }) => {
+    const name = host?.name ?? ''
+    return `${name}, the host of ${id}, is lost: start it, or if it is gone for good: muster node rm ${name}`
+  })
+
 /** The others, as far as an agent knows them, that are observed to be in the primary component. */
 export const livePrimary = (others: readonly Sighting[], epoch: number): MemberReport | undefined =>
   others.find(

@@ -44,7 +44,9 @@ export const standing = (view: View, claimed: number): Standing => {
   )
   const order = validOrder(ledger)
   const other = order !== null && order.from !== own.id
-  return alone && !other && !byItself && own.status?.role === 'outside'
+  // One that still looks for the others answers nobody, and cannot be compared as it runs.
+  const comparable = own.status?.role === 'outside' && own.position !== null
+  return alone && !other && !byItself && comparable
     ? { kind: 'stay' }
     : { kind: 'stop', reason: 'it is found out which copy is the newest' }
 }

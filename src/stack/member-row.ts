@@ -17,6 +17,8 @@ export interface MemberRow {
   position: Position | null
   /** What its folder holds; undefined while its agent is not heard. */
   data: DataState | undefined
+  /** Swarm calls its host down. */
+  lost: boolean
   /** What it waits for, or what is wrong; empty when there is nothing to say. */
   note: string
   task: Task | undefined

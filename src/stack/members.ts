@@ -77,6 +77,7 @@ export const memberRows = (scene: MemberScene): MemberRow[] => {
         ready,
         data: report?.data,
         position: report?.position ?? null,
+        lost: node?.Status?.State === 'down',
         note: noteOf({ report, task, node }),
         task,
         current: service?.Spec.Labels?.[LABEL.memberOf] === hash,
@@ -219,6 +220,14 @@ export const diagnoseCluster = (
     if (rows.every((row) => row.ready)) {
       return say(`${key} gets ${missing} more ${missing === 1 ? 'member' : 'members'}.`, '', 'no')
     }
+  }
+  const lost = rows.find((row) => !row.ready && row.lost)
+  if (lost !== undefined) {
+    return say(
+      `${lost.name} is on ${lost.host}, which is lost: start it, or if it is gone for good: muster node rm ${lost.host}`,
+      '',
+      'no',
+    )
   }
   const waiting =
     rows.find((row) => !row.ready && row.role !== 'waiting') ?? rows.find((row) => !row.ready)

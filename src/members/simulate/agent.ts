@@ -12,6 +12,7 @@ import {
   CLUSTER,
   type Folder,
   type Place,
+  type Process,
   type SimHost,
   type World,
   count,
@@ -21,6 +22,10 @@ import {
 
 const positionOf = (history: string, log: readonly number[]): Position | null =>
   history === '' ? null : { history, sequence: String(log.length) }
+
+/** It looks for the others still, and answers nobody. */
+const isStarting = ({ role, view, last, lineage }: Process): boolean =>
+  role === 'outside' && view === null && last === null && lineage === null
 
 /** As the agent would report the member now. */
 export const reportOf = (host: SimHost, member: MemberId): MemberReport => {
@@ -50,7 +55,7 @@ export const reportOf = (host: SimHost, member: MemberId): MemberReport => {
     process: place.state,
     epoch: folder?.marker.epoch ?? 0,
     position: process
-      ? process.empty
+      ? process.empty || isStarting(process)
         ? null
         : positionOf(process.history, process.log)
       : fresh

@@ -150,7 +150,7 @@ export const electLeader = (world: World): void => {
     primaryAt: now,
     writerAt: now,
     mark: { value: undefined, at: -Infinity },
-    away: new Map(),
+    silent: new Map(),
     pending: null,
   }
 }

@@ -48,6 +48,8 @@ const TOLD = [
   'disasters',
   'snapshots restored',
   'snapshots not whole',
+  'forgotten without power',
+  'forgotten while they ran',
 ]
 
 /** What a share has to be: every history right, and everything in them. */

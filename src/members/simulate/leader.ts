@@ -18,12 +18,15 @@ import {
   violate,
 } from './world.ts'
 
+/** Swarm calls a host down that it has not heard for so long. */
+const DOWN_MS = 15_000
+
 export const factsOf = (world: World, host: SimHost): Facts | null => {
   const manager = host.agent?.manager
   if (!manager?.leading) return null
   const { leading } = manager
   const now = monotonic(world, host)
-  remember(world, { leading, now })
+  remember(world, host, { leading, now })
   return {
     now: wallClock(world, host),
     ledger: world.store.ledger,
@@ -42,7 +45,7 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
           name: each.id,
           eligible: each.up,
           unheardFor: heard ? 0 : now - Math.max(leading.since, known?.at ?? 0),
-          awayFor: awayFor(leading.away.get(each.id), now),
+          awayFor: awayFor(leading.silent.get(each.id), now),
           leads: each === host,
         }
       }),
@@ -51,7 +54,7 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
         member,
         running,
         current: version === world.headVersion,
-        updating: restart || (!running && isOn(world, { member, home })),
+        updating: running ? restart : isOn(world, { member, home }),
       }),
     ),
     quietFor: now - leading.primaryAt,
@@ -60,10 +63,15 @@ export const factsOf = (world: World, host: SimHost): Facts | null => {
   }
 }
 
-const remember = (world: World, { leading, now }: { leading: Leading; now: number }): void => {
-  for (const { id, up } of world.hosts) {
-    if (up) leading.away.delete(id)
-    else if (!leading.away.has(id)) leading.away.set(id, now)
+/** Swarm hears the engine, whatever its agent does; it cannot tell a lost host from a cut network. */
+const remember = (
+  world: World,
+  host: SimHost,
+  { leading, now }: { leading: Leading; now: number },
+): void => {
+  for (const each of world.hosts) {
+    if (each.up && connected(host, each)) leading.silent.delete(each.id)
+    else if (!leading.silent.has(each.id)) leading.silent.set(each.id, now)
   }
   const { mark } = leading
   const { highWater } = world.store.ledger
@@ -73,7 +81,7 @@ const remember = (world: World, { leading, now }: { leading: Leading; now: numbe
 }
 
 const awayFor = (since: number | undefined, now: number): number =>
-  since === undefined ? 0 : Math.max(1, now - since)
+  since === undefined ? 0 : Math.max(0, now - since - DOWN_MS)
 
 const isOn = (world: World, { member, home }: { member: MemberId; home: string }): boolean =>
   world.hosts.some((each) => each.id === home && each.up && each.places.get(member)?.process)
@@ -114,6 +122,7 @@ export const stepLeader = (world: World, host: SimHost): boolean => {
     `${host.id}: ${decision.explain.join('; ')} [${decision.ledger.phase} ${decision.ledger.epoch}]`,
   )
   if (decision.ledger.phase === 'held' && before.phase !== 'held') count(world, 'holds')
+  countForgotten(world, before, decision.ledger)
   const { grant } = decision.ledger
   if (grant && grant.epoch === decision.ledger.epoch && before.grant?.epoch !== grant.epoch) {
     count(world, grant.position ? 'elections' : 'formings')
@@ -121,6 +130,16 @@ export const stepLeader = (world: World, host: SimHost): boolean => {
   }
   for (const action of decision.after) perform(world, host, action)
   return true
+}
+
+/** Members that have left without a word from their host, of which some still run. */
+const countForgotten = (world: World, before: Ledger, after: Ledger): void => {
+  for (const [id, { host }] of Object.entries(before.members)) {
+    const home = world.hosts.find((each) => each.id === host)
+    if (after.members[id] !== undefined || home === undefined || home.removed) continue
+    if (!home.up) count(world, 'forgotten without power')
+    else if (home.places.get(id)?.process) count(world, 'forgotten while they ran')
+  }
 }
 
 /** Nobody may be chosen with less than what is known, or with another history, but by a person. */

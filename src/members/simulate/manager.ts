@@ -15,7 +15,8 @@ export const deliver = (world: World, from: SimHost, to: SimHost): void => {
   const known = heard.get(from.id)
   const newest = from.agent.sent.length - 1
   if (newest < 0) return
-  const first = known?.agent === from.agent ? known.index : 0
+  // A link begins with how things are; what was told to others before is not told again.
+  const first = known?.agent === from.agent ? known.index : newest
   const index = world.random.chance(0.25) ? first + world.random.below(newest - first + 1) : newest
   if (index < newest) count(world, 'late reports')
   heard.set(from.id, { agent: from.agent, index, at: monotonic(world, to) })

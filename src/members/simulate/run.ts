@@ -97,6 +97,7 @@ const faults: Happening[] = [
   { weight: 0.2, run: (world) => transplant(world, anyHost(world)) },
   { weight: 0.3, run: strand },
   { weight: 0.3, run: blackout },
+  { weight: 0.3, run: shrink },
   { weight: 0.3, run: (world) => removeHost(world, anyHost(world)) },
   { weight: 1, run: partition },
   { weight: 2, run: heal },
@@ -156,6 +157,20 @@ function swap(world: World): void {
   const [winner = ''] = Object.keys(grant?.members ?? {})
   const host = world.hosts.find(({ id }) => id === members[winner]?.host)
   if (host && grant?.position) restoreVolume(world, host)
+}
+
+/** A host is lost, or only cut off, and people ask for a member fewer while it is. */
+function shrink(world: World): void {
+  const lost = anyHost(world)
+  if (world.random.chance(0.4)) powerOff(world, lost)
+  else for (const host of world.hosts) host.group = host === lost ? 1 : 0
+  pass(world, 10_000)
+  scale(world, Math.max(1, world.wanted - 1))
+  for (let i = 0; i < 15; i++) {
+    round(world)
+    write(world)
+  }
+  if (world.random.chance(0.5)) heal(world)
 }
 
 const linger = (world: World): void => {
@@ -251,6 +266,8 @@ const isWhole = (world: World): boolean => {
     ledger.phase === 'formed' &&
     members.length === world.wanted &&
     members.every((id) => ready.some(({ member }) => member === id)) &&
+    // One that a person has gone on without may be primary still.
+    new Set(ready.map(({ view }) => view)).size <= 1 &&
     [...world.services.values()].every(
       ({ version, restart }) => version === world.headVersion && !restart,
     )

@@ -132,8 +132,8 @@ export interface Leading {
   writerAt: number
   /** The ledger's high-water mark, and since when it is that. */
   mark: { value: Ledger['highWater'] | undefined; at: number }
-  /** Since when hosts are away. */
-  away: Map<string, number>
+  /** Since when hosts are not heard by Swarm. */
+  silent: Map<string, number>
   pending: { decision: Decision; version: number } | null
 }
 
