@@ -1,4 +1,4 @@
-/** A Galera cluster that Muster does not run, joined by one that it does. */
+/** Galera clusters of which Muster runs a part: it joins one, and one joins its own. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../src/base/index.ts'
 import { GaleraLab } from './galera-lab.ts'
@@ -18,16 +18,18 @@ const outside = async (...command: string[]): Promise<string> => {
   if (exitCode !== 0) throw new Error(`docker ${command.join(' ')}: ${stdout}${stderr}`)
   return stdout.trim()
 }
+let container = 'old'
 const sqlOutside = (statement: string): Promise<string> =>
-  outside('exec', 'old', ...CLIENT, `--execute=${statement}`)
+  outside('exec', container, ...CLIENT, `--execute=${statement}`)
+const sizeOutside = () => sqlOutside("SHOW STATUS LIKE 'wsrep_cluster_size'").catch(() => '')
 
-const file = (): string =>
+const file = (recipe: object): string =>
   JSON.stringify({
     name: 'shop',
     services: {
       db: {
         image: IMAGE,
-        'x-muster': { recipe: { name: 'galera', members: [address], cluster: 'old' } },
+        'x-muster': { recipe: { name: 'galera', ...recipe } },
         deploy: { replicas: 2, placement: { constraints: [`node.hostname!=${ELSEWHERE}`] } },
       },
     },
@@ -37,30 +39,44 @@ const ids = ['db-1', 'db-2']
 const rows = () => Promise.all(ids.map((id) => galera.sql(id, 'SELECT COUNT(*) FROM shop.t')))
 const uuid = (id: string) => galera.sql(id, "SHOW STATUS LIKE 'wsrep_cluster_state_uuid'")
 
-/** As somebody did it by hand, years ago. It has more votes than Muster's two members. */
 const SERVER = `
-mariadb-install-db --user=mysql --datadir=/var/lib/mysql --skip-test-db >/dev/null
 install -d -o mysql -g mysql /run/mysqld
 exec mariadbd --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --wsrep-on=ON \\
-  --wsrep-provider=/usr/lib/galera/libgalera_smm.so --wsrep-cluster-name=old \\
-  --wsrep-cluster-address=gcomm:// --wsrep-new-cluster --wsrep-node-address="$ADDRESS" \\
+  --wsrep-provider=/usr/lib/galera/libgalera_smm.so --wsrep-node-address="$ADDRESS" \\
   --binlog-format=ROW --innodb-autoinc-lock-mode=2 --wsrep-sst-method=mariabackup \\
-  --wsrep-sst-auth=mysql: --bind-address=0.0.0.0 --wsrep-provider-options=pc.weight=3
+  --wsrep-sst-auth=mysql: --bind-address=0.0.0.0 "$@"
 `
+/** As somebody did it by hand, years ago. It has more votes than Muster's two members. */
+const FIRST = `
+mariadb-install-db --user=mysql --datadir=/var/lib/mysql --skip-test-db >/dev/null
+set -- --wsrep-cluster-name=old --wsrep-cluster-address=gcomm:// --wsrep-new-cluster \\
+  --wsrep-provider-options=pc.weight=3
+${SERVER}`
+
+/** A server by hand, on the host's own network. */
+const run = (name: string, script: string, ...options: string[]): Promise<string> =>
+  outside(
+    'run',
+    '-d',
+    `--name=${name}`,
+    '--network=host',
+    `--env=ADDRESS=${address}`,
+    '--entrypoint=sh',
+    IMAGE,
+    '-c',
+    script,
+    name,
+    ...options,
+  )
+const addressOf = async (host: string): Promise<string> => {
+  const inspect = ['docker', 'node', 'inspect', host, '--format', '{{.Status.Addr}}']
+  return (await galera.lab.exec('host-1', inspect)).stdout.trim()
+}
 
 beforeAll(async () => {
-  galera = await GaleraLab.up('rec-outside', 3)
-  const nodes = await galera.lab.exec('host-1', [
-    'docker',
-    'node',
-    'inspect',
-    ELSEWHERE,
-    '--format',
-    '{{.Status.Addr}}',
-  ])
-  address = nodes.stdout.trim()
-  const run = ['run', '-d', '--name', 'old', '--network', 'host', '-e', `ADDRESS=${address}`]
-  await outside(...run, '--entrypoint', 'sh', IMAGE, '-c', SERVER)
+  galera = await GaleraLab.up('outside', 3)
+  address = await addressOf(ELSEWHERE)
+  await run('old', FIRST)
   await until('the cluster outside to run', () => sqlOutside('SELECT 1').catch(() => false), {
     timeoutMs: 60_000,
   })
@@ -74,7 +90,9 @@ afterAll(async () => {
 
 describe('a cluster that runs outside', () => {
   it('is joined', async () => {
-    await galera.must(['up', '-f', '-', '--yes'], { input: file() })
+    await galera.must(['up', '-f', '-', '--yes'], {
+      input: file({ members: [address], cluster: 'old' }),
+    })
     await galera.ready(2)
     expect(await rows()).toEqual(['1000', '1000'])
     expect(await sqlOutside("SHOW STATUS LIKE 'wsrep_cluster_size'")).toContain('3')
@@ -113,4 +131,43 @@ describe('a cluster that runs outside', () => {
     await galera.ready(2)
     expect(await rows()).toEqual(['1020', '1020'])
   }, 420_000)
+})
+
+describe('a cluster that may be joined from outside', () => {
+  it('is joined by a member that Muster does not run', async () => {
+    await galera.must(['down', 'shop', '--volumes', '--yes'])
+    await galera.must(['up', '-f', '-', '--yes'], {
+      input: file({ reachable: true, cluster: 'new' }),
+    })
+    await galera.ready(2)
+    await galera.must(['sql', 'db', 'CREATE DATABASE shop'])
+    await galera.must(['sql', 'db', 'CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY)'])
+    await galera.must(['sql', 'db', 'INSERT INTO shop.t SELECT NULL FROM shop.seq_1_to_1000'])
+
+    container = 'guest'
+    const peers = await Promise.all(['host-1', 'host-2'].map(addressOf))
+    const join = `--wsrep-cluster-address=gcomm://${peers.join(',')}`
+    await run(container, SERVER, '--wsrep-cluster-name=new', join)
+    await until('the member outside to join', async () => (await sizeOutside()).endsWith('3'), {
+      timeoutMs: 90_000,
+    })
+    expect(await sqlOutside('SET wsrep_sync_wait=1; SELECT COUNT(*) FROM shop.t')).toBe('1000')
+    await sqlOutside('INSERT INTO shop.t SELECT NULL FROM shop.seq_1_to_10')
+    expect(await galera.sql('db-1', 'SET wsrep_sync_wait=1; SELECT COUNT(*) FROM t')).toBe('1010')
+  }, 300_000)
+
+  it('goes on with it, and without it', async () => {
+    await galera.kill('db-1')
+    await galera.changed('db-1')
+    await galera.ready(2)
+    await until('all to be together', async () => (await sizeOutside()).endsWith('3'), {
+      timeoutMs: 30_000,
+    })
+    await galera.must(['sql', 'db', 'INSERT INTO shop.t SELECT NULL FROM shop.seq_1_to_10'])
+    expect(await sqlOutside('SET wsrep_sync_wait=1; SELECT COUNT(*) FROM shop.t')).toBe('1020')
+    await outside('stop', container)
+    await galera.must(['sql', 'db', 'INSERT INTO shop.t SELECT NULL FROM shop.seq_1_to_5'])
+    await galera.ready(2)
+    expect(await rows()).toEqual(['1025', '1025'])
+  }, 180_000)
 })

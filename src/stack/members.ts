@@ -197,6 +197,14 @@ export const diagnoseCluster = (
       'now',
     )
   }
+  const lost = rows.find((row) => !row.ready && row.lost)
+  if (lost !== undefined) {
+    return say(
+      `${lost.name} is on ${lost.host}, which is lost: start it, or if it is gone for good: muster node rm ${lost.host}`,
+      '',
+      'no',
+    )
+  }
   const failed = failingMember(scene)
   if (failed !== undefined) return failed
   const wanted = headOf(head.Spec)?.members ?? 0
@@ -220,14 +228,6 @@ export const diagnoseCluster = (
     if (rows.every((row) => row.ready)) {
       return say(`${key} gets ${missing} more ${missing === 1 ? 'member' : 'members'}.`, '', 'no')
     }
-  }
-  const lost = rows.find((row) => !row.ready && row.lost)
-  if (lost !== undefined) {
-    return say(
-      `${lost.name} is on ${lost.host}, which is lost: start it, or if it is gone for good: muster node rm ${lost.host}`,
-      '',
-      'no',
-    )
   }
   const waiting =
     rows.find((row) => !row.ready && row.role !== 'waiting') ?? rows.find((row) => !row.ready)
