@@ -92,8 +92,7 @@ const faults: Happening[] = [
   { weight: 1, run: (world) => backUp(anyHost(world)) },
   { weight: 0.5, run: (world) => restoreVolume(world, anyHost(world)) },
   { weight: 2, run: swap },
-  { weight: 0.5, run: (world) => world.hosts.forEach(backUp) },
-  { weight: 0.5, run: (world) => world.hosts.forEach((host) => restoreVolume(world, host)) },
+  { weight: 0.3, run: rewind },
   { weight: 0.2, run: (world) => transplant(world, anyHost(world)) },
   { weight: 0.3, run: strand },
   { weight: 0.3, run: blackout },
@@ -149,6 +148,17 @@ function disaster(world: World): void {
     else if (fate === 1) damageSnapshot(world, anyHost(world))
     else choose(world.random, daily).run(world)
   }
+}
+
+/** Everything is backed up, the cluster goes on for a while, and everything is put back. */
+function rewind(world: World): void {
+  world.hosts.forEach(backUp)
+  for (let i = 0; i < 6; i++) {
+    for (let n = 0; n < 4; n++) write(world)
+    pass(world, 5000)
+    round(world)
+  }
+  for (const host of world.hosts) restoreVolume(world, host)
 }
 
 /** Who has just been chosen as the first gets an older state of its volume before it starts. */
