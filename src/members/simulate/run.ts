@@ -275,6 +275,7 @@ const isWhole = (world: World): boolean => {
   return (
     ledger.phase === 'formed' &&
     members.length === world.wanted &&
+    Object.values(ledger.members).every(({ leaving }) => !leaving) &&
     members.every((id) => ready.some(({ member }) => member === id)) &&
     // One that a person has gone on without may be primary still.
     new Set(ready.map(({ view }) => view)).size <= 1 &&
