@@ -52,6 +52,8 @@ const look = async (
   const empty = members.find(({ container }) => container === '')
   if (empty) return `${empty.member} has no container`
   if (workload.acknowledgedSince(asked) === 0) return 'no write is acknowledged'
+  const ways = await workload.brokenWays()
+  if (ways.length > 0) return `a host does not lead to ${kind.service}: ${ways.join('; ')}`
   return {
     members: members.sort((a, b) => (a.member < b.member ? -1 : 1)),
     leader: leader.Description?.Hostname ?? '',

@@ -1,4 +1,5 @@
 /** What runs on a cluster while faults come, and how it is judged afterwards. */
+import { messageOf } from '../../src/base/index.ts'
 import type { ImageSource } from '../../src/lab/index.ts'
 import type { MemberLab } from '../member-lab.ts'
 
@@ -50,6 +51,8 @@ export interface Workload extends Disposable {
   stop(): Promise<void>
   /** Something that needs much room on every member's disk, while one is full. Fails quietly. */
   fill?(): Promise<void>
+  /** Addresses of hosts whose published port does not lead to the service now, and why. */
+  brokenWays(): Promise<string[]>
   /** With clients stopped and all members ready. Empty if all is well. */
   check(members: readonly Placed[]): Promise<Violation[]>
   /** Longest time without an acknowledged write between two moments (Date.now), ms. */
@@ -58,4 +61,20 @@ export interface Workload extends Disposable {
   acknowledgedSince(from: number): number
   /** What the clients have seen so far, in numbers. */
   summary(): Record<string, number>
+}
+
+/** Of all ways, those that cannot be gone, and why. */
+export const broken = async (
+  ways: readonly string[],
+  go: (way: string) => Promise<unknown>,
+): Promise<string[]> => {
+  const tried = await Promise.all(
+    ways.map((way) =>
+      go(way).then(
+        () => [],
+        (error: unknown) => [`${way}: ${messageOf(error)}`],
+      ),
+    ),
+  )
+  return tried.flat()
 }

@@ -26,6 +26,7 @@ export class DataAtRest {
   /** Identity of the ledger that the data were compared with. */
   #ledger: string | null = null
   #failed: { at: number; reason: string } | null = null
+  #looking: AbortController | null = null
 
   constructor(options: DataAtRestOptions) {
     this.#options = options
@@ -41,6 +42,11 @@ export class DataAtRest {
     this.#failed = null
   }
 
+  /** A process is at the data: whoever looks at them stops, and throws CONFLICT. */
+  interrupt(): void {
+    this.#looking?.abort(new MusterError('CONFLICT', 'its data are in use'))
+  }
+
   /**
    * Looks, if that has not been done; `deep`: also at how far the data are. False while somebody uses
    * them. Throws when they cannot be told.
@@ -50,7 +56,7 @@ export class DataAtRest {
     recipe: Recipe,
     how: { cluster: Cluster | null; deep: boolean; image: string | null },
   ): Promise<boolean> {
-    const { engine, store, clock, signal } = this.#options
+    const { engine, store, clock } = this.#options
     const { cluster, deep } = how
     const ledger = cluster?.ledger.uid ?? null
     const order = dueSnapshot(cluster?.ledger ?? null, record)
@@ -63,16 +69,20 @@ export class DataAtRest {
     if (occupants.some(({ running }) => running)) return false
     const image =
       how.image ?? occupants.find((each) => each.image !== null)?.image ?? record.marker.image
+    this.#looking = new AbortController()
+    const signal = AbortSignal.any([this.#options.signal, this.#looking.signal])
     try {
       const restored =
         order === null || cluster === null || image === null
           ? record
-          : await this.#restore(order, { record, recipe, cluster, image })
+          : await this.#restore(order, { record, recipe, cluster, image, signal })
       const options = { engine, store, record: restored, recipe, cluster, signal }
       this.#look = await lookAt({ ...options, image: deep ? image : null })
     } catch (error) {
       this.#failed = { at: clock.now(), reason: messageOf(error) }
       throw error
+    } finally {
+      this.#looking = null
     }
     // Whoever has taken its leave may have been gone on without: better said once too often.
     if (this.#look.clean && !record.marker.clean) await store.mark(record.name, { clean: true })
@@ -83,10 +93,16 @@ export class DataAtRest {
 
   #restore(
     order: NonNullable<ReturnType<typeof dueSnapshot>>,
-    what: { record: VolumeRecord; recipe: Recipe; cluster: Cluster; image: string },
+    what: {
+      record: VolumeRecord
+      recipe: Recipe
+      cluster: Cluster
+      image: string
+      signal: AbortSignal
+    },
   ): Promise<VolumeRecord> {
-    const { engine, store, signal } = this.#options
-    const { record, recipe, cluster, image } = what
+    const { engine, store } = this.#options
+    const { record, recipe, cluster, image, signal } = what
     const { user, env } = recipe.container(cluster.head?.choice.options ?? {})
     const run = { engine, image, user, env, signal }
     return restoreSnapshot(order, { store, record, recipe, ledger: cluster.ledger, run })

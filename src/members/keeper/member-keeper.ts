@@ -14,7 +14,7 @@ import { type GateOutcome, holdAtGate } from './gate.ts'
 import { lookAtGate } from './gate-look.ts'
 import { type Known, knownOf } from './known.ts'
 import { memoryOf } from './memory.ts'
-import { type Occupant, askerOf, lastExit, occupantsOf, tookLeave } from './occupants.ts'
+import { type Occupant, lastExit, occupantsOf, outcomeOf, tookLeave } from './occupants.ts'
 import { viewOf } from './permission.ts'
 import { reportOf } from './report.ts'
 import { RunningMember } from './running-member.ts'
@@ -146,6 +146,8 @@ export class MemberKeeper implements AsyncDisposable {
 
   /** A container of the member runs. */
   started(container: string): Promise<void> {
+    // Nobody else may be at the data, and its end would be waited for.
+    this.#data.interrupt()
     return this.#turn(() => this.#begin(container))
   }
 
@@ -159,19 +161,22 @@ export class MemberKeeper implements AsyncDisposable {
   /** The engine can be asked again. What its events would have told is found out. */
   async settle(engineRestarted: boolean): Promise<void> {
     await this.#turn(async () => {
-      const own = await this.#own()
-      const running = own.find((each) => each.running)
-      const passed = this.#known.record()?.marker.passed
-      const starting = askerOf(own, this.id)
-      if (running) await this.#begin(running.container)
-      else if (passed && starting && !engineRestarted && this.#gate === null) {
-        // An agent that was away cannot tell whether it was let through just now.
+      const outcome = outcomeOf(await this.#own(), {
+        member: this.id,
+        container: this.#process === 'running' ? this.#container : null,
+        passed: this.#known.record()?.marker.passed != null,
+        gate: this.#gate !== null,
+        restarted: engineRestarted,
+      })
+      if (outcome.kind === 'running') await this.#begin(outcome.container)
+      if (outcome.kind === 'ended') await this.#end(outcome.exit)
+      if (outcome.kind === 'starting') {
         this.#process = 'running'
-        this.#container = starting.container
+        this.#container = outcome.container
         void this.#checkAfter(START_LIMIT_MS).catch((error: unknown) =>
           this.#trouble(messageOf(error)),
         )
-      } else if (this.#process === 'running' || passed) await this.#end(lastExit(own))
+      }
       this.#settled = true
       this.#publish()
     })

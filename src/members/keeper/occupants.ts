@@ -65,6 +65,42 @@ export const occupantOf = ({
 export const lastExit = (occupants: readonly Occupant[]): number | null =>
   occupants.filter(({ exit }) => exit !== null).sort((a, b) => b.madeAt - a.madeAt)[0]?.exit ?? null
 
+/** What has become of a member's process that was, or was not, let in. */
+export type Outcome =
+  | { kind: 'running' | 'starting'; container: string }
+  | { kind: 'ended'; exit: number | null }
+  | { kind: 'none' }
+
+/** What is known apart from the engine's list. */
+export interface LetIn {
+  member: string
+  /** The container that this agent has let in and not seen end. */
+  container: string | null
+  /** Some container was let in, as is written beside the data. */
+  passed: boolean
+  /** Somebody waits at the gate, or has just been let in. */
+  gate: boolean
+  /** The engine was away since it was last asked. */
+  restarted: boolean
+}
+
+/** From the containers of the member's own service. */
+export const outcomeOf = (own: readonly Occupant[], known: LetIn): Outcome => {
+  const running = own.find((each) => each.running)
+  if (running) return { kind: 'running', container: running.container }
+  const starting = askerOf(own, known.member)?.container
+  // The engine may have been back, and asked, before anybody has noticed that it was away.
+  const ours = starting !== undefined && starting === known.container
+  // An agent that was away cannot tell whether it has let it in just now.
+  const doubtful = known.passed && !known.gate && !known.restarted
+  if (starting !== undefined && (ours || doubtful)) {
+    return { kind: 'starting', container: starting }
+  }
+  return known.container !== null || known.passed
+    ? { kind: 'ended', exit: lastExit(own) }
+    : { kind: 'none' }
+}
+
 /** From `Exited (137) 3 minutes ago`. */
 const exitOf = (status: string): number | null => {
   const [, code] = /^Exited \((\d+)\)/.exec(status) ?? []

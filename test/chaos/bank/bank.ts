@@ -4,7 +4,14 @@ import { messageOf } from '../../../src/base/index.ts'
 import { ROOT } from '../../member-lab.ts'
 import { ClientLog } from '../client-log.ts'
 import { longestGap } from '../gaps.ts'
-import type { Placed, Violation, Workload, WorkloadKind, WorkloadPlace } from '../workload.ts'
+import {
+  broken,
+  type Placed,
+  type Violation,
+  type Workload,
+  type WorkloadKind,
+  type WorkloadPlace,
+} from '../workload.ts'
 import { BankClients } from './clients.ts'
 import { type Login, MysqlConnection } from './mysql.ts'
 import { disagreements, judge, oneComponent, type Attempt, type Tables } from './oracle.ts'
@@ -58,6 +65,7 @@ const STATUS = `SELECT VARIABLE_NAME, VARIABLE_VALUE FROM information_schema.GLO
     'WSREP_CLUSTER_SIZE', 'WSREP_CLUSTER_STATUS')`
 const ACCOUNTS_SQL = 'SELECT id, balance FROM accounts ORDER BY id'
 const TRANSFERS_SQL = 'SELECT id, src, dst, amount FROM transfers ORDER BY seq'
+const PROBE_SQL = 'SELECT COUNT(*) FROM accounts'
 const ALL_SQL = `SET wsrep_sync_wait=15; ${ACCOUNTS_SQL};
   SELECT seq, id, src, dst, amount FROM transfers ORDER BY seq;
   SELECT n, MD5(data) FROM filling ORDER BY n`
@@ -88,6 +96,11 @@ const open = (place: WorkloadPlace): Workload => {
     start: () => clients.start(),
     stop: () => clients.stop(),
     fill: () => fill(logins),
+    brokenWays: () =>
+      broken(
+        logins.map(({ host }) => host),
+        (way) => once(loginsTo(logins, way)[0], [PROBE_SQL]),
+      ),
     check: async (members) => [
       ...(await everyWay(logins)),
       ...(await locksAreFree(logins)),
@@ -118,16 +131,18 @@ export const BANK: WorkloadKind = {
   open,
 }
 
+const once = async (login: Login | undefined, statements: readonly string[]): Promise<void> => {
+  if (login === undefined) throw new Error('no way to the database')
+  using connection = await MysqlConnection.open(login)
+  for (const statement of statements) await connection.query(statement)
+}
+
 /** Statements through whichever way works, tried for a quarter of a minute. */
 const ask = async (logins: readonly Login[], statements: readonly string[]): Promise<void> => {
   const limit = Date.now() + 15_000
   for (let way = 0; ; way++) {
-    const login = logins[way % logins.length]
     try {
-      if (login === undefined) throw new Error('no way to the database')
-      using connection = await MysqlConnection.open(login)
-      for (const statement of statements) await connection.query(statement)
-      return
+      return await once(logins[way % logins.length], statements)
     } catch (error) {
       if (Date.now() > limit) throw error
       await delay(500)
@@ -166,20 +181,17 @@ const fill = async (logins: readonly Login[]): Promise<void> => {
 
 /** Every host's published port leads to the database. */
 const everyWay = async (logins: readonly Login[]): Promise<Violation[]> => {
-  const failed = await Promise.all(
-    logins.map(async (login) => {
-      try {
-        await ask([login], ['SELECT COUNT(*) FROM accounts'])
-        return []
-      } catch (error) {
-        return [`${login.host}: ${messageOf(error)}`]
-      }
-    }),
+  const failed = await broken(
+    logins.map(({ host }) => host),
+    (way) => ask(loginsTo(logins, way), [PROBE_SQL]),
   )
-  return failed.flat().length === 0
+  return failed.length === 0
     ? []
-    : [{ what: 'a host does not lead to the database', evidence: failed.flat().join('; ') }]
+    : [{ what: 'a host does not lead to the database', evidence: failed.join('; ') }]
 }
+
+const loginsTo = (logins: readonly Login[], way: string): Login[] =>
+  logins.filter(({ host }) => host === way)
 
 /** No client that is gone still holds a lock. */
 const locksAreFree = async (logins: readonly Login[]): Promise<Violation[]> => {

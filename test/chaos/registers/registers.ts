@@ -1,10 +1,16 @@
 /** A few registers on an etcd cluster, and whether they are registers at all times. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf } from '../../../src/base/index.ts'
 import { ROOT } from '../../member-lab.ts'
 import { ClientLog } from '../client-log.ts'
 import { longestGap } from '../gaps.ts'
-import type { Placed, Violation, Workload, WorkloadKind, WorkloadPlace } from '../workload.ts'
+import {
+  broken,
+  type Placed,
+  type Violation,
+  type Workload,
+  type WorkloadKind,
+  type WorkloadPlace,
+} from '../workload.ts'
 import { type Attempt, keyOf, RegisterClients } from './clients.ts'
 import { EtcdClient } from './etcd-client.ts'
 import { judgeAll, membership, type Standing } from './oracle.ts'
@@ -51,6 +57,7 @@ const open = (place: WorkloadPlace): Workload => {
     start: () => clients.start(),
     stop: () => clients.stop(),
     fill: () => fill(hosts),
+    brokenWays: () => broken(hosts, (host) => clients.readAll(host)),
     check: async (members) => [
       ...(await everyWay(clients, hosts)),
       ...(await compare(place, members)),
@@ -87,23 +94,20 @@ const everyWay = async (
   clients: RegisterClients,
   hosts: readonly string[],
 ): Promise<Violation[]> => {
-  const failed = await Promise.all(
-    hosts.map(async (host) => {
-      const limit = Date.now() + CHECK_MS
-      for (;;) {
-        try {
-          await clients.readAll(host)
-          return []
-        } catch (error) {
-          if (Date.now() > limit) return [`${host}: ${messageOf(error)}`]
-          await delay(500)
-        }
+  const failed = await broken(hosts, async (host) => {
+    const limit = Date.now() + CHECK_MS
+    for (;;) {
+      try {
+        return await clients.readAll(host)
+      } catch (error) {
+        if (Date.now() > limit) throw error
+        await delay(500)
       }
-    }),
-  )
-  return failed.flat().length === 0
+    }
+  })
+  return failed.length === 0
     ? []
-    : [{ what: 'a host does not lead to the registers', evidence: failed.flat().join('; ') }]
+    : [{ what: 'a host does not lead to the registers', evidence: failed.join('; ') }]
 }
 
 /** Some megabytes in place of those of the last time, as far as they are taken. */
