@@ -7,6 +7,7 @@ const CLUSTERS = [
   'test/etcd.test.ts',
   'test/example-kv.test.ts',
   'test/outside.test.ts',
+  'test/official-image.test.ts',
 ]
 
 /** Of the parts of `npm run test:chaos` that need no lab. */

@@ -32,7 +32,13 @@ export const why = async (name: string, options: { format: string }): Promise<vo
   if (isHead(service)) {
     const { sentence, advice } = diagnosis
     const next = await explainCluster(view, service, await agentCatalog())
-    const evidence = [...clusterEvidence(view, progress), ...next.map((each) => `next: ${each}`)]
+    const said =
+      diagnosis.task === undefined ? [] : await collectEvidence(engine, diagnosis, undefined)
+    const evidence = [
+      ...clusterEvidence(view, progress),
+      ...said,
+      ...next.map((each) => `next: ${each}`),
+    ]
     print(format, { sentence, advice, evidence })
     return
   }

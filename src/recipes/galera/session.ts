@@ -1,6 +1,6 @@
 import type { MemberRole } from '../../catalog/index.ts'
 import type { Answer } from '../recipe.ts'
-import { DATA, SOCKET } from './start.ts'
+import { DATA, FORMING, SOCKET } from './start.ts'
 
 /** The client that everything of ours uses: root, by the socket, with no settings of the user's. */
 const CLIENT = `mariadb --no-defaults --socket=${SOCKET} --user=root`
@@ -14,6 +14,11 @@ set -u
 data=${DATA}
 client="${CLIENT} --batch --skip-column-names --unbuffered --force"
 while read -r line; do
+  # A server may run that is none of the cluster yet.
+  if [ -e "$data/${FORMING}" ]; then
+    printf 'muster_forming\\t1\\n%s\\n' "\${line##* }"
+    continue
+  fi
   # Answered in every state of the server; most statements are refused outside the cluster.
   if why=$($client --connect-timeout=1 --execute='SHOW VARIABLES LIKE "wsrep_on"' 2>&1 >/dev/null); then
     # What was received is on the disk before it counts.
@@ -82,6 +87,7 @@ export const readAnswer = (text: string): Answer | null => {
   if (said.has('muster_denied')) {
     return absent('outside', 'root@localhost is not let in by the socket (VIA unix_socket)')
   }
+  if (said.has('muster_forming')) return absent('outside', 'making the data folder')
   if (said.has('muster_starting')) return absent('outside', 'starting')
 
   const primary = said.get('wsrep_cluster_status')

@@ -9,6 +9,8 @@ export const SOCKET = '/run/mysqld/mysqld.sock'
 export const SEED = 'galera-seed'
 /** In the data folder while it is made: what it holds is of no use yet. */
 export const FORMING = 'muster-forming'
+/** What is in it is run once, by the member that forms the cluster, as official images do. */
+const SCRIPTS = '/docker-entrypoint-initdb.d'
 /** Where members talk with each other. */
 export const GALERA_PORT = 4567
 
@@ -115,6 +117,56 @@ const joinable = (peers: readonly Peer[], { members }: GaleraOptions): string[] 
 ]
 
 /**
+ * Runs the user's scripts in a server that nobody else reaches, before there is a cluster. What goes wrong
+ * ends the start: as the folder is still marked, the next try makes it anew and runs them all again.
+ */
+const scriptLines = `query() {
+  mariadb --no-defaults --socket=${SOCKET} --user=root --binary-mode \\
+    --default-character-set=utf8mb4 \${database:+"--database=$database"}
+}
+unpacked() { # FILE COMMAND...
+  file=$1
+  shift
+  command -v "$1" >/dev/null || { say "$file needs $1, which this image does not have"; exit 1; }
+  rm -f "$run/cut-off"
+  { "$@" <"$file" || touch "$run/cut-off"; } | query || exit
+  [ ! -e "$run/cut-off" ] || { say "$file cannot be unpacked"; exit 1; }
+}
+script() {
+  case $1 in
+    *.sh)
+      if [ -x "$1" ]; then "$1"
+      elif command -v bash >/dev/null; then bash -e "$1"
+      else sh -e "$1"
+      fi ;;
+    *.sql) query <"$1" ;;
+    *.sql.gz) unpacked "$1" gzip -dc ;;
+    *.sql.xz) unpacked "$1" xz -dc ;;
+    *.sql.zst) unpacked "$1" zstd -dc ;;
+    *) say "$1 is no script: left alone" ;;
+  esac
+}
+scripts() {
+  database=$(given DATABASE)
+  mariadbd --defaults-extra-file="$settings" "$@" --user=mysql --wsrep-on=OFF --wsrep-provider=none \\
+    --skip-networking --skip-log-bin --read-only=OFF --socket=${SOCKET} &
+  server=$!
+  until mariadb-admin --no-defaults --socket=${SOCKET} --user=root --silent ping >/dev/null 2>&1; do
+    kill -0 "$server" 2>/dev/null || { say "the server for the scripts of ${SCRIPTS} has ended"; exit 1; }
+    sleep 0.1
+  done
+  for each in ${SCRIPTS}/*; do
+    say "runs $each"
+    # As a process of its own, so that it ends at the first error and changes nothing here.
+    status=0
+    (script "$each") || status=$?
+    [ "$status" = 0 ] || { say "$each has failed with $status: the cluster is not formed"; exit 1; }
+  done
+  kill "$server"
+  wait "$server" || { say "the server did not end well after the scripts"; exit 1; }
+}`
+
+/**
  * Makes the data folder; when it has been made and the first start failed, goes on with what is there.
  * The accounts are made together with the system tables, before anybody can connect: root by the
  * socket alone, and MariaDB's own user, which sends state to joining members.
@@ -150,6 +202,7 @@ accounts() {
       echo "EXECUTE IMMEDIATE CONCAT('GRANT ALL ON $tick', REPLACE(@database, '_', '\\\\\\\\_'), '$tick.* TO ', @account);"
   fi
 }
+${scriptLines}
 join=gcomm://
 how=--wsrep-new-cluster
 if [ -e "$data/${FORMING}" ] || [ ! -d "$data/mysql" ]; then
@@ -164,6 +217,7 @@ if [ -e "$data/${FORMING}" ] || [ ! -d "$data/mysql" ]; then
     { cat "$run/install.log" >&2; exit 1; }
   rm "$run/accounts.sql" "$run/install.log"
   umask 022
+  [ -z "$(ls -A ${SCRIPTS} 2>/dev/null)" ] || scripts "$@"
   sync -f "$data"
   rm "$data/${FORMING}"
 elif position=$(sh /muster/recover | sed -n 's/^recovered: //p') && [ -n "$position" ]; then
