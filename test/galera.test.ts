@@ -170,4 +170,15 @@ describe('a service with the recipe galera', () => {
     )
     expect(new Set(counts).size).toBe(1)
   }, 300_000)
+
+  it('lets the member of a lost host go first, and at once', async () => {
+    const before = await galera.ready(3)
+    const lost = before.find((each) => each.role === 'reader' && each.host !== 'host-1')
+    if (lost === undefined) throw new Error('no reader on another host')
+    await galera.lab.kill(lost.host)
+    await galera.must(['scale', 'db=2', '--timeout', '90s'])
+    const after = await galera.ready(2)
+    expect(after.map((each) => each.member)).not.toContain(lost.member)
+    await galera.must(['sql', 'db', 'SELECT 1'])
+  }, 180_000)
 })
