@@ -134,7 +134,7 @@ const chosen = Object.entries(steps).filter(
 )
 await using lab = await GaleraLab.up('bench-galera', 5, say)
 const seen = new Map<string, string[]>()
-for (const side of [new ByMuster(lab), new ByHand(lab.lab)]) {
+for (const side of [new ByHand(lab.lab), new ByMuster(lab)]) {
   for (const [name, step] of chosen) {
     const result = await step.measure(side).catch((error: unknown) => {
       say(messageOf(error))
@@ -143,11 +143,11 @@ for (const side of [new ByMuster(lab), new ByHand(lab.lab)]) {
     say(`${side.name}: ${step.what}: ${result} (goal ${step.goal})`)
     seen.set(name, [...(seen.get(name) ?? []), result])
   }
-  await side.end()
+  await side.end().catch((error: unknown) => say(messageOf(error)))
 }
 process.stdout.write(
   `${machine()}\n\n${markdownTable(
-    ['what', 'Muster', 'by hand', 'goal'],
+    ['what', 'by hand', 'Muster', 'goal'],
     chosen.map(([name, step]) => [step.what, ...(seen.get(name) ?? []), step.goal]),
   )}\n`,
 )

@@ -1,4 +1,4 @@
-import { MusterError, messageOf } from '../base/index.ts'
+import { ignoreMissing, MusterError, messageOf } from '../base/index.ts'
 import type { Engine } from '../engine/index.ts'
 import {
   ANCHOR,
@@ -12,10 +12,10 @@ import {
 } from '../volumes/index.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
-import { type VolumeView, sizeOf, viewOf, volumeUsers } from './volume-view.ts'
+import { type VolumeView, isRemains, sizeOf, viewOf, volumeUsers } from './volume-view.ts'
 
 export interface HostVolumesOptions {
-  engine: Pick<Engine, 'createVolume' | 'listContainers' | 'removeVolume'>
+  engine: Pick<Engine, 'createVolume' | 'listContainers' | 'removeContainer' | 'removeVolume'>
   /** Folder of the volumes, and of what they hold only while the host runs. */
   folder: string
   runFolder: string
@@ -94,16 +94,21 @@ export class HostVolumes implements AsyncDisposable {
     if (record?.uid !== uid) {
       throw new MusterError('NOT_FOUND', `Volume ${name} is not the one any more that was shown.`)
     }
-    const users = volumeUsers(await this.#options.engine.listContainers({ all: true })).get(name)
+    const { engine } = this.#options
+    const containers = await engine.listContainers({ all: true, filters: { volume: [name] } })
+    const users = volumeUsers(containers).get(name)
     if (users) {
       throw new MusterError('CONFLICT', `Volume ${name} is used by ${users.join(', ')}.`, {
         hint: 'Remove the service first, or wait until its last task is gone.',
       })
     }
+    for (const { Id = '' } of containers.filter(isRemains)) {
+      await ignoreMissing(engine.removeContainer(Id))
+    }
     this.#givenUp.add(name)
     try {
       // Docker knows who uses it.
-      await this.#options.engine.removeVolume(name)
+      await engine.removeVolume(name)
     } finally {
       this.#givenUp.delete(name)
     }

@@ -61,10 +61,19 @@ export const viewOf = (
   ...seen,
 })
 
-/** Who has which volume, running or not, by name of the volume. */
+/**
+ * What is left of a task that has ended. Swarm removes it, but never what was on a host that lost its
+ * power meanwhile.
+ */
+export const isRemains = ({ State, Labels }: ContainerSummary): boolean =>
+  Labels?.[TASK_LABELS.task] !== undefined && (State === 'exited' || State === 'dead')
+
+/** Who has which volume, by name of the volume: all containers but what is left of tasks. */
 export const volumeUsers = (containers: readonly ContainerSummary[]): Map<string, string[]> => {
   const users = new Map<string, Set<string>>()
-  for (const { Mounts, Labels, Names, Id } of containers) {
+  for (const container of containers) {
+    if (isRemains(container)) continue
+    const { Mounts, Labels, Names, Id } = container
     const user = Labels?.[TASK_LABELS.serviceName] ?? Names?.[0]?.slice(1) ?? Id ?? ''
     for (const { Type, Name } of Mounts ?? []) {
       if (Type !== 'volume' || !Name) continue

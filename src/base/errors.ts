@@ -73,3 +73,12 @@ export class MusterError extends Error {
 /** The text of anything thrown. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
+
+/** Removing what is gone already is done. */
+export const ignoreMissing = async (removal: Promise<void>): Promise<void> => {
+  try {
+    await removal
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.code !== 'NOT_FOUND') throw error
+  }
+}

@@ -1,5 +1,5 @@
 /** Making, changing, stopping and removing the Swarm services of members. Each step may be repeated. */
-import { MusterError } from '../base/index.ts'
+import { ignoreMissing, MusterError } from '../base/index.ts'
 import type { Engine, Service, ServiceSpec } from '../engine/index.ts'
 import type { Recipe } from '../recipes/index.ts'
 import { type MemberPlace, memberSpec, type MemberSecrets } from './member-spec.ts'
@@ -57,13 +57,8 @@ export const setRunning = async (
   await swap(engine, service, { spec, auth: undefined })
 }
 
-export const removeMember = async (engine: ServicesApi, service: Service): Promise<void> => {
-  try {
-    await engine.removeService(service.ID)
-  } catch (error) {
-    if (!(error instanceof MusterError) || error.code !== 'NOT_FOUND') throw error
-  }
-}
+export const removeMember = (engine: ServicesApi, service: Service): Promise<void> =>
+  ignoreMissing(engine.removeService(service.ID))
 
 /** True if the service wants its task. */
 export const isRunning = (service: Service | undefined): boolean =>

@@ -1,7 +1,6 @@
-import { MusterError } from '../base/index.ts'
+import { MusterError, ignoreMissing } from '../base/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { stackRevisions } from './current.ts'
-import { ignoreMissing } from './execute.ts'
 import { leftovers } from './revisions.ts'
 
 /** Removes revisions beyond the newest ten and the files that nothing refers to. */

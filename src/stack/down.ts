@@ -1,7 +1,7 @@
-import { type Clock, LABEL, MusterError, until } from '../base/index.ts'
+import { type Clock, ignoreMissing, LABEL, MusterError, until } from '../base/index.ts'
 import { headOf, isMemberService } from '../catalog/index.ts'
 import type { Engine, Service, Task } from '../engine/index.ts'
-import { ignoreMissing, removeNetwork } from './execute.ts'
+import { removeNetwork } from './execute.ts'
 import { notFound } from './names.ts'
 import { scaleService } from './scale.ts'
 

@@ -1,4 +1,4 @@
-import { LABEL, MusterError, type Clock } from '../base/index.ts'
+import { LABEL, ignoreMissing, type Clock, MusterError } from '../base/index.ts'
 import type { Engine, SecretSpec, Service, ServiceSpec } from '../engine/index.ts'
 import { canonicalSpec } from './canonical.ts'
 import type { Current } from './current.ts'
@@ -215,15 +215,6 @@ const heldBack = (spec: SwarmServiceSpec, after: readonly Dependency[]): SwarmSe
       mode?.ReplicatedJob === undefined
         ? { Replicated: { Replicas: 0 } }
         : { ReplicatedJob: { MaxConcurrent: 0, TotalCompletions: 0 } },
-  }
-}
-
-/** Removing what is gone already is done. */
-export const ignoreMissing = async (removal: Promise<void>): Promise<void> => {
-  try {
-    await removal
-  } catch (error) {
-    if (!(error instanceof MusterError) || error.code !== 'NOT_FOUND') throw error
   }
 }
 

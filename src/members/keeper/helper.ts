@@ -1,6 +1,6 @@
 /** Runs a program of a member's own image on its data at rest, in a container that does only that. */
 import { randomBytes } from 'node:crypto'
-import { LABEL, MusterError } from '../../base/index.ts'
+import { ignoreMissing, LABEL, MusterError } from '../../base/index.ts'
 import type { Engine } from '../../engine/index.ts'
 import type { Question } from '../../recipes/index.ts'
 
@@ -98,10 +98,6 @@ const runToEnd = async (
 export const removeHelpers = async (engine: HelperEngine): Promise<void> => {
   const left = await engine.listContainers({ all: true, filters: { label: [LABEL.helper] } })
   await Promise.all(
-    left.map(({ Id: id = '' }) =>
-      engine.removeContainer(id, { force: true }).catch((error: unknown) => {
-        if (!(error instanceof MusterError) || error.code !== 'NOT_FOUND') throw error
-      }),
-    ),
+    left.map(({ Id: id = '' }) => ignoreMissing(engine.removeContainer(id, { force: true }))),
   )
 }

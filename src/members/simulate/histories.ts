@@ -50,6 +50,7 @@ const TOLD = [
   'snapshots not whole',
   'forgotten without power',
   'forgotten while they ran',
+  'switchovers wanted',
 ]
 
 /** What a share has to be: every history right, and everything in them. */

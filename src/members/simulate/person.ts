@@ -4,7 +4,7 @@ import { orderOf } from '../order.ts'
 import { wallClock } from './clocks.ts'
 import { runsOutside } from './outside.ts'
 import { newestSnapshot } from './snapshots.ts'
-import { type World, note } from './world.ts'
+import { type World, count, note } from './world.ts'
 
 interface Copy {
   from: MemberId
@@ -51,6 +51,27 @@ export const obeyPerson = (world: World): void => {
   if (!host) return
   const order = orderOf(ledger, best, { by: 'operator', now: wallClock(world, host) })
   world.store = { version: world.store.version + 1, ledger: { ...ledger, order } }
+}
+
+/** `muster switchover`, by somebody who may have looked at the cluster long ago. */
+export const wishWriter = (world: World): void => {
+  const { ledger } = world.store
+  const { random } = world
+  const members = Object.keys(ledger.members)
+  const from = random.chance(0.8) ? ledger.writer : random.pick(members)
+  const host = random.pick(world.hosts)
+  // The command refuses where nobody takes the writes.
+  if (ledger.writer === null || from === null || from === undefined || !host) return
+  const handover = {
+    epoch: random.chance(0.9) ? ledger.epoch : Math.max(0, ledger.epoch - 1),
+    from,
+    to: random.chance(0.5) ? null : (random.pick(members) ?? null),
+    by: 'operator',
+    at: wallClock(world, host),
+  }
+  note(world, `a person wants ${handover.to ?? 'another'} to write instead of ${from}`)
+  count(world, 'switchovers wanted')
+  world.store = { version: world.store.version + 1, ledger: { ...ledger, handover } }
 }
 
 /** Nothing that a member could be made of is left on any disk: no decision can bring the cluster back. */

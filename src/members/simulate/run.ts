@@ -24,7 +24,7 @@ import { factsOf, stepLeader } from './leader.ts'
 import { deliver, follow, readLedger } from './manager.ts'
 import { type Random, randomOf } from './random.ts'
 import { beginAgainOutside, beginOutside, cutOff, keepOutside, writeOutside } from './outside.ts'
-import { nothingLeft, obeyPerson } from './person.ts'
+import { nothingLeft, obeyPerson, wishWriter } from './person.ts'
 import { damageSnapshot, makeSnapshot } from './snapshots.ts'
 import { stepSwarm } from './swarm.ts'
 import { commitByVote, vote, writableLineages } from './voters.ts'
@@ -107,6 +107,7 @@ const faults: Happening[] = [
   { weight: 0.3, run: (world) => scale(world, 0) },
   { weight: 0.7, run: (world) => world.headVersion++ },
   { weight: 0.3, run: obeyPerson },
+  { weight: 1, run: wishWriter },
 ]
 
 /** All but one or two take their leave, or crash, one by one; those are cut off, perhaps still primary. */
