@@ -27,8 +27,6 @@ position= join=$PEERS
 if [ -e ${FIRST} ] && [ ! -d mysql ]; then
   mariadb-install-db --user=mysql --datadir=${DATA} --skip-test-db >/dev/null
   {
-    echo "CREATE USER mysql@localhost IDENTIFIED VIA unix_socket;"
-    echo "GRANT RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR ON *.* TO mysql@localhost;"
     echo "CREATE DATABASE shop;"
     echo "CREATE USER app@'%' IDENTIFIED BY '${PASSWORD}';"
     echo "GRANT ALL ON shop.* TO app@'%';"

@@ -459,6 +459,15 @@ describe('members of a lost host', () => {
     expect(decide(atRest({ ...dead, sightings: agentless }, 2))).toMatchObject({ kind: 'wait' })
   })
 
+  it('are waited for before anybody is chosen to leave', () => {
+    const given = scene(ONE_WRITER, { members: [joined(1), joined(2)], here: [1], away: [] })
+    const hosts = given.hosts.map((each) => ({ ...each, unheardFor: each.id === 'h2' ? 500 : 0 }))
+    expect(decide({ ...given, hosts })).toMatchObject({
+      kind: 'wait',
+      explain: [expect.stringContaining('when shop_db-2 is heard')],
+    })
+  })
+
   it('stay while the others are not most of the cluster, and a person is told what to do', () => {
     const members = [joined(1), joined(2, { leaving: true })]
     const given = scene(ONE_WRITER, { members, here: [1], away: [2] }, { wanted: 1 })

@@ -57,6 +57,8 @@ export const removeMember = (facts: Facts, seen: readonly Seen[]): Decision | nu
   const staying = seen.filter(({ member }) => !member.leaving)
   if (wanted === null || wanted === 0 || staying.length <= wanted) return null
   if (seen.length > staying.length) return null
+  const silent = staying.find(isSilent)
+  if (silent) return waitFor(`who leaves is said when ${silent.id} is heard, or its host is lost`)
   const ready = readyOnes(seen)
   const candidates = staying
     .filter(({ id }) => id !== ledger.writer)
@@ -76,6 +78,10 @@ export const removeMember = (facts: Facts, seen: readonly Seen[]): Decision | nu
   }
   return write(withMember(ledger, victim.id, { leaving: true }), `${victim.id} leaves`)
 }
+
+/** Swarm will call its host down, or it is heard again; who is to leave depends on which. */
+const isSilent = (each: Seen): boolean =>
+  (each.host?.unheardFor ?? 0) > 0 && !each.heard && !each.agentless && !isLost(each)
 
 /** Takes out those that are leaving, as gently as the software needs it. */
 export const seeOut = (facts: Facts, seen: readonly Seen[]): Decision | null => {
