@@ -99,7 +99,8 @@ describe('the address of a client of a tcp port', () => {
         }
         return true
       },
-      { timeoutMs: 90_000, intervalMs: 200 },
+      // A host that has come back is in the overlay networks after a minute or two.
+      { timeoutMs: 180_000, intervalMs: 200 },
     )
   const seenThrough = async (host: string) => (await ask(host))?.split(' ')[0]
   /** Every host's edge has switched over, and stays so for a number of connections. */
@@ -221,5 +222,5 @@ describe('the address of a client of a tcp port', () => {
     }
     await lab.start('host-3')
     await allReal()
-  })
+  }, 300_000)
 })

@@ -220,7 +220,8 @@ export class Agent implements AsyncDisposable {
   }
 
   async #answer(question: HostQuestion): Promise<unknown> {
-    const { volumes } = this.#options
+    const { edge, volumes } = this.#options
+    if (question.what === 'edge') return edge?.reach(question.ports) ?? null
     if (!volumes) throw new MusterError('AGENT_REFUSED', 'This agent keeps no volumes.')
     if (question.what === 'volumes') return volumes.views(question)
     await volumes.remove(question)

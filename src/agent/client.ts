@@ -13,7 +13,9 @@ import {
   decodeChanges,
   decoders,
   reportId,
+  schema,
 } from '../catalog/index.ts'
+import type { EdgeReach } from '../edge/index.ts'
 import type { ExecSession } from '../engine/index.ts'
 import type { EventLine } from './api.ts'
 import { execSession, remoteError } from './exec-client.ts'
@@ -31,6 +33,8 @@ export interface AgentClient {
   volumes(host: HostId, options: { sizes: boolean }): Promise<VolumeView[]>
   /** Removes a volume and its data from a host. CONFLICT while a container has it. */
   removeVolume(host: HostId, volume: { name: string; uid: string }): Promise<void>
+  /** What the edge of a host does with some ports; null without an edge. */
+  edge(host: HostId, ports: readonly number[]): Promise<EdgeReach | null>
   /** Runs a command in a task's container, on whichever host. */
   exec(what: ExecRequest): Promise<ExecSession>
 }
@@ -49,6 +53,10 @@ export const connectAgent = (socket: string = AGENT_SOCKET): AgentClient => ({
   removeVolume: async (host, { name, uid }) => {
     await ask(socket, host, { what: 'remove-volume', name, uid })
   },
+  edge: async (host, ports) =>
+    understood(await ask(socket, host, { what: 'edge', ports: [...ports] }), (value) =>
+      decodeReach(value, 'edge'),
+    ),
   exec: async (what) => {
     const asked = request({
       socketPath: socket,
@@ -167,7 +175,14 @@ async function* events(socket: string, signal: AbortSignal): AsyncGenerator<Even
   if (!signal.aborted) throw unreachable(socket, new Error('it ended the stream'))
 }
 
-const { anyText, fallback, integer, nullable, object } = decoders
+const { anyText, fallback, integer, list, nullable, object } = decoders
+const decodeReach = nullable(
+  object({
+    ports: list(integer(1, 65_535)),
+    endpoints: list(schema.name),
+    conflicts: list(anyText(4096)),
+  }),
+)
 const anything = (value: unknown): unknown => value
 const answered = object({
   value: anything,

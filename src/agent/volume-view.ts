@@ -61,12 +61,14 @@ export const viewOf = (
   ...seen,
 })
 
+const ENDED: ReadonlySet<string | undefined> = new Set(['exited', 'removing', 'dead'])
+
 /**
  * What is left of a task that has ended. Swarm removes it, but never what was on a host that lost its
  * power meanwhile.
  */
 export const isRemains = ({ State, Labels }: ContainerSummary): boolean =>
-  Labels?.[TASK_LABELS.task] !== undefined && (State === 'exited' || State === 'dead')
+  Labels?.[TASK_LABELS.task] !== undefined && ENDED.has(State)
 
 /** Who has which volume, by name of the volume: all containers but what is left of tasks. */
 export const volumeUsers = (containers: readonly ContainerSummary[]): Map<string, string[]> => {

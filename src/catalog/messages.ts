@@ -205,15 +205,18 @@ export type HostQuestion =
   | { what: 'volumes'; sizes: boolean }
   /** `uid`: only if it is still this folder. */
   | { what: 'remove-volume'; name: string; uid: string }
+  /** What its edge does with these ports. */
+  | { what: 'edge'; ports: number[] }
 
 const hostQuestions: Record<HostQuestion['what'], Decode<HostQuestion>> = {
   volumes: object({ what: oneOf('volumes'), sizes: bool }),
   'remove-volume': object({ what: oneOf('remove-volume'), name: schema.name, uid: schema.name }),
+  edge: object({ what: oneOf('edge'), ports: list(integer(1, 65_535), 65_535) }),
 }
 
 /** Throws CorruptMessage for a question that this version does not know. */
 export const decodeQuestion: Decode<HostQuestion> = (value, at) => {
-  const { what } = object({ what: oneOf('volumes', 'remove-volume') })(value, at)
+  const { what } = object({ what: oneOf('volumes', 'remove-volume', 'edge') })(value, at)
   return hostQuestions[what](value, at)
 }
 

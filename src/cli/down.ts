@@ -5,9 +5,6 @@ import { confirm, plural } from './output.ts'
 import type { DownOptions } from './stack.ts'
 import { holdsData, removeAll, volumesOf } from './volume-commands.ts'
 
-/** Swarm takes the containers of a removed service away some seconds after their tasks have ended. */
-const FREE_MS = 60_000
-
 /** Removes a stack and waits until its tasks and networks are gone; volumes stay, unless asked for. */
 export const down = async (stack: string, options: DownOptions): Promise<void> => {
   const timeoutMs = parseDuration(options.timeout, '--timeout')
@@ -50,7 +47,7 @@ export const down = async (stack: string, options: DownOptions): Promise<void> =
       before = left
     },
   })
-  if (options.volumes === true) await removeAll(engine, volumes, { yes: true, freeMs: FREE_MS })
+  if (options.volumes === true) await removeAll(engine, volumes, { yes: true })
   else if (objects.heads.length > 0) {
     process.stdout.write(
       `Kept: the data of the members of ${objects.heads.map((each) => each.Spec.Name).join(', ')}, and what is known of it; muster up starts them again.\n`,

@@ -1,8 +1,8 @@
 import { connectEngine } from '../engine/index.ts'
 import { describe, planText } from '../stack/index.ts'
 import { parseFormat } from './output.ts'
-import { takenPorts } from './stack-agent.ts'
-import { edgePorts } from './stack-deploy.ts'
+import { takenPorts } from './edges.ts'
+import { publishedBy } from './stack-deploy.ts'
 import type { PlanOptions } from './stack.ts'
 import { planFromFiles } from './stack-files.ts'
 
@@ -13,7 +13,7 @@ export const plan = async (options: PlanOptions): Promise<void> => {
   const prepared = await planFromFiles(engine, options)
   if (prepared === undefined) return
   const { plan: planned } = prepared
-  const taken = await takenPorts(edgePorts(planned))
+  const taken = await takenPorts(publishedBy(planned))
   if (format === 'table') {
     process.stdout.write(`${planText(planned, { verb: 'muster up' }).join('\n')}\n`)
     for (const reason of taken) process.stdout.write(`  warning: ${reason}\n`)

@@ -10,6 +10,7 @@ import {
   stackFilter,
   stackOf,
 } from '../stack/index.ts'
+import { edgePorts, edgesServe, lateLines } from './edges.ts'
 import { agentReadiness } from './stack-agent.ts'
 import { failureError } from './stack-deploy.ts'
 import { createView } from './stack-view.ts'
@@ -72,8 +73,13 @@ const wait = async (
     process.off('SIGINT', interrupt)
   }
   switch (result.outcome) {
-    case 'serving':
+    case 'serving': {
+      const labels = what.changes.map(({ service }) => service.Spec.Labels)
+      for (const line of lateLines(await edgesServe(edgePorts(labels)))) {
+        process.stdout.write(`${line}\n`)
+      }
       return
+    }
     case 'interrupted':
       process.stdout.write('Stopped waiting; scaling goes on. How it goes: muster ps\n')
       process.exitCode = 1

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { type HostStatus, connectAgent } from '../agent/index.ts'
-import { MusterError, systemClock } from '../base/index.ts'
+import { connectAgent } from '../agent/index.ts'
+import { MusterError } from '../base/index.ts'
 import type { Catalog, MemberReport, ReportId } from '../catalog/index.ts'
 import type { Task } from '../engine/index.ts'
 import type { Readiness, RunInTask } from '../stack/index.ts'
@@ -80,58 +80,6 @@ export const agentCatalog = async (): Promise<Catalog | undefined> => {
     return undefined
   }
 }
-
-/** The edge is told of a port as soon as its service exists: by now it listens, or cannot. */
-const EDGE_LIMIT_MS = 3000
-
-/**
- * Why the edge of this host does not listen on some of these ports, in words. Empty if it does, and
- * if there is no agent to ask.
- */
-export const unpublished = async (ports: readonly number[]): Promise<string[]> => {
-  if (ports.length === 0) return []
-  const deadline = systemClock.now() + EDGE_LIMIT_MS
-  try {
-    for (;;) {
-      const { edge } = await connectAgent().status()
-      if (edge === null || ports.every((port) => edge.ports.includes(port))) return []
-      const reasons = edge.conflicts.filter((reason) =>
-        ports.some((port) => reason.split(/\D+/).includes(String(port))),
-      )
-      if (reasons.length > 0 || systemClock.now() > deadline) return reasons
-      await systemClock.sleep(200)
-    }
-  } catch (error) {
-    if (!(error instanceof MusterError)) throw error
-    return []
-  }
-}
-
-/**
- * Which of these ports the edges of which hosts cannot have, in words, by what their agents last said
- * (at most some seconds ago). Empty if there is no agent to ask.
- */
-export const takenPorts = async (ports: readonly number[]): Promise<string[]> => {
-  if (ports.length === 0) return []
-  try {
-    return takenWords((await connectAgent().status()).hosts, ports)
-  } catch (error) {
-    if (!(error instanceof MusterError)) throw error
-    return []
-  }
-}
-
-/** `port 80 of host-2 is taken by another process` for each port and host. */
-export const takenWords = (
-  hosts: readonly Pick<HostStatus, 'name' | 'usage'>[],
-  ports: readonly number[],
-): string[] =>
-  [...new Set(ports)].flatMap((port) => {
-    const names = hosts.filter(({ usage }) => usage?.taken.includes(port)).map(({ name }) => name)
-    return names.length === 0
-      ? []
-      : [`port ${port} of ${names.join(', ')} is taken by another process`]
-  })
 
 const RUN_LIMIT_MS = 5000
 

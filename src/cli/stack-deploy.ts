@@ -12,7 +12,8 @@ import {
   type Prepared,
   type Revision,
 } from '../stack/index.ts'
-import { agentReadiness, runInTask, takenPorts, unpublished } from './stack-agent.ts'
+import { type EdgeVerdict, edgePorts, edgesServe, lateLines } from './edges.ts'
+import { agentReadiness, runInTask } from './stack-agent.ts'
 import { createView } from './stack-view.ts'
 
 /** Carries out a plan with a live view, says how it ended, and sets the exit status. */
@@ -57,11 +58,12 @@ export const runDeployment = async (
       },
     })
     view.end()
-    const blocked = result.outcome === 'serving' ? await blockedPorts(edgePorts(plan)) : []
+    const edges = await edgesServe(result.outcome === 'serving' ? publishedBy(plan) : [])
     const seconds = Math.round((systemClock.now() - started) / 1000)
-    for (const line of summaryLines(plan, result, seconds)) {
+    for (const line of summaryLines(plan, result, { seconds, edges })) {
       process.stdout.write(`${line}\n`)
     }
+    const { blocked } = edges
     if (blocked.length > 0) {
       throw new MusterError('DEPLOY_FAILED', `Everything runs, but ${blocked.join('; ')}.`, {
         hint: 'Free the port there, or publish another one; muster status shows it too.',
@@ -75,18 +77,16 @@ export const runDeployment = async (
   }
 }
 
-/** This host's edge knows best what it cannot have; of the others, what their agents have said. */
-const blockedPorts = async (ports: readonly number[]): Promise<string[]> => {
-  const [here, everywhere] = await Promise.all([unpublished(ports), takenPorts(ports)])
-  return everywhere.length > 0 ? everywhere : here
-}
-
 /** How it ended, in words. The last line of a failure says what to do. */
-export const summaryLines = (plan: Plan, result: DeployResult, seconds: number): string[] => {
+export const summaryLines = (
+  plan: Plan,
+  result: DeployResult,
+  { seconds, edges }: { seconds: number; edges: EdgeVerdict },
+): string[] => {
   const { stack } = plan
   switch (result.outcome) {
     case 'serving':
-      return [`${addresses(plan)}  ${seconds}s`]
+      return [`${addresses(plan)}  ${seconds}s`, ...lateLines(edges)]
     case 'detached':
       if (plan.operations.length === 0) return []
       return [`${stack} revision ${result.revision} is on its way. How it goes: muster ps ${stack}`]
@@ -145,17 +145,8 @@ const failureLines = (
 }
 
 /** TCP ports that the edges publish for the stack. */
-export const edgePorts = (plan: Plan): number[] => {
-  const labels = plan.settled.services.map((each) => each.spec.Labels)
-  return [
-    // What is bound to one address may share its port with others.
-    ...labels
-      .flatMap((each) => labelledPorts(each))
-      .filter((port) => port.hostIp === undefined)
-      .map((port) => port.published),
-    ...labels.flatMap((each) => labelledRoutes(each)).map((route) => route.published),
-  ]
-}
+export const publishedBy = (plan: Plan): number[] =>
+  edgePorts(plan.settled.services.map((each) => each.spec.Labels))
 
 /**
  * `Serving on every host: http :80 (shop.example.com), tcp :3306. On hosts with the address: tcp

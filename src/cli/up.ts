@@ -2,8 +2,8 @@ import { parseDuration } from '../base/index.ts'
 import { connectEngine } from '../engine/index.ts'
 import { planText } from '../stack/index.ts'
 import { confirm } from './output.ts'
-import { takenPorts } from './stack-agent.ts'
-import { edgePorts, runDeployment } from './stack-deploy.ts'
+import { takenPorts } from './edges.ts'
+import { publishedBy, runDeployment } from './stack-deploy.ts'
 import { planFromFiles } from './stack-files.ts'
 import type { UpOptions } from './stack.ts'
 
@@ -18,7 +18,7 @@ export const up = async (options: UpOptions): Promise<void> => {
   if (prepared === undefined) return
   const { plan } = prepared
   process.stdout.write(`${planText(plan, { verb: undefined }).join('\n')}\n`)
-  for (const reason of await takenPorts(edgePorts(plan))) {
+  for (const reason of await takenPorts(publishedBy(plan))) {
     process.stdout.write(`  warning: ${reason}\n`)
   }
   const terminal = process.stdin.isTTY && process.stdout.isTTY

@@ -138,14 +138,11 @@ export const volumesOf = async (
       stack === what.stack || (cluster !== null && what.clusters.has(cluster)),
   )
 
-/**
- * Asks once, then removes one after another; what was removed stays removed if one fails. `freeMs`: how
- * long containers that still have one are waited for.
- */
+/** Asks once, then removes one after another; what was removed stays removed if one fails. */
 export const removeAll = async (
   engine: Engine,
   rows: readonly VolumeRow[],
-  { yes, freeMs = 0 }: { yes: boolean; freeMs?: number },
+  { yes }: { yes: boolean },
 ): Promise<void> => {
   const folders = rows.filter(holdsData)
   const question = `Remove ${plural(folders.length, 'volume')} and all data in ${folders.length === 1 ? 'it' : 'them'}?`
@@ -155,20 +152,30 @@ export const removeAll = async (
   }
   const agent = connectAgent()
   for (const { hostId, host, name, uid } of rows) {
-    await whenFree(() => agent.removeVolume(hostId, { name, uid }), freeMs)
+    await whenFree(() => agent.removeVolume(hostId, { name, uid }))
     say(`removed ${name} on ${host}`)
   }
   await forgetClusters(engine, new Set(rows.flatMap(({ cluster }) => cluster ?? [])))
 }
 
-const whenFree = async (remove: () => Promise<void>, limitMs: number): Promise<void> => {
-  const limit = systemClock.now() + limitMs
+/** Swarm takes the containers of a removed service away some seconds after their tasks have ended. */
+const FREE_MS = 60_000
+const SILENCE_MS = 2000
+
+const whenFree = async (remove: () => Promise<void>): Promise<void> => {
+  const started = systemClock.now()
+  let said = false
   for (;;) {
     try {
       return await remove()
     } catch (error) {
       const used = error instanceof MusterError && error.code === 'CONFLICT'
-      if (!used || systemClock.now() >= limit) throw error
+      const waited = systemClock.now() - started
+      if (!used || waited >= FREE_MS) throw error
+      if (!said && waited >= SILENCE_MS) {
+        process.stderr.write(`${error.message} Waiting for it, ${FREE_MS / 1000} s at most.\n`)
+        said = true
+      }
     }
     // Another host's containers tell this one nothing.
     await systemClock.sleep(250)

@@ -5,12 +5,18 @@ import { emptyEdgeConfig } from './config.ts'
 it('blocks a port for a time, or until HAProxy turns out to have it', () => {
   let now = 0
   const blocked = new BlockedPorts({ now: () => now, sleep: () => Promise.resolve() })
-  blocked.block([80, 443], 100)
-  expect(blocked.ports).toEqual(new Set([80, 443]))
+  blocked.block([80, 443], 'taken', 100)
+  blocked.block([443], 'refused', 100)
+  expect(blocked.ports).toEqual(
+    new Map([
+      [80, 'taken'],
+      [443, 'refused'],
+    ]),
+  )
   blocked.unblock([443])
-  expect(blocked.ports).toEqual(new Set([80]))
+  expect(blocked.ports).toEqual(new Map([[80, 'taken']]))
   now = 100
-  expect(blocked.ports).toEqual(new Set())
+  expect(blocked.ports).toEqual(new Map())
 })
 
 it('takes listeners out of a configuration and says whose they are', () => {
@@ -19,6 +25,7 @@ it('takes listeners out of a configuration and says whose they are', () => {
     service: `shop_${name}`,
     mode: 'http' as const,
     proxyProtocol: false,
+    network: 'net1',
     transparent: false,
     servers: [],
   }))
@@ -30,8 +37,15 @@ it('takes listeners out of a configuration and says whose they are', () => {
       { port: 81, mode: 'tcp' as const, backend: 'b' },
     ],
   }
-  const { config: left, conflicts } = withoutPorts(config, new Set([80, 99]))
-  expect(left.listeners.map(({ port }) => port)).toEqual([81])
+  const { config: left, conflicts } = withoutPorts(
+    config,
+    new Map([
+      [80, 'taken'],
+      [81, 'refused'],
+      [99, 'taken'],
+    ]),
+  )
+  expect(left.listeners).toEqual([])
   expect(left.backends).toBe(backends)
   expect(conflicts).toEqual([
     {
@@ -40,6 +54,12 @@ it('takes listeners out of a configuration and says whose they are', () => {
       winner: null,
       reason: 'port 80 of this host is taken by another process',
     },
+    {
+      port: 81,
+      service: 'shop_b',
+      winner: null,
+      reason: 'HAProxy of this host has not taken port 81 yet',
+    },
   ])
-  expect(withoutPorts(config, new Set())).toEqual({ config, conflicts: [] })
+  expect(withoutPorts(config, new Map())).toEqual({ config, conflicts: [] })
 })

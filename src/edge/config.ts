@@ -24,6 +24,8 @@ export interface EdgeBackend {
   mode: PortMode
   /** Send a PROXY protocol header, version 2. */
   proxyProtocol: boolean
+  /** On which it reaches its servers; null: the service is in none. */
+  network: NetworkId | null
   /** Servers see the client's address as that of the peer. */
   transparent: boolean
   servers: EdgeServer[]

@@ -10,6 +10,7 @@ import { renderHaproxyConfig, serverOptions, type RenderedConfig } from './hapro
 import { listeningPorts } from './listening.ts'
 import { Placement } from './placement.ts'
 import { ADMIN_SOCKET, CONFIG_FILE, type EdgeProcess } from './process.ts'
+import { type EdgeReach, backendsOf } from './reach.ts'
 import { reconcile } from './reconcile.ts'
 import { edgeConfig } from './routes.ts'
 import { hostAddresses, localRanges } from './transparency.ts'
@@ -131,6 +132,25 @@ export class Edge implements AsyncDisposable {
     }
   }
 
+  /** What connections to some ports of this host find now, by HAProxy's own word. */
+  reach(ports: readonly number[]): EdgeReach {
+    const worker = this.#link.worker
+    const backends = this.#goal === null ? [] : backendsOf(this.#goal.config, new Set(ports))
+    const blocked = this.#blocked.ports
+    return {
+      ports: ports.filter((port) => worker?.ports.has(port)),
+      endpoints: backends.flatMap(({ name }) =>
+        [...(worker?.servers.get(name) ?? [])].flatMap(([server, { state }]) =>
+          state === 'ready' ? [endpointOf(server)] : [],
+        ),
+      ),
+      conflicts: this.#conflicts
+        // What HAProxy has not taken it may take soon, when its host was only slow.
+        .filter(({ port }) => ports.includes(port) && blocked.get(port) !== 'refused')
+        .map(({ reason }) => reason),
+    }
+  }
+
   /**
    * TCP ports that another process listens on, so that nothing can be published there. What HAProxy
    * has been told to listen on is its own, also before it says that it does.
@@ -224,7 +244,7 @@ export class Edge implements AsyncDisposable {
     const leftovers = [...(this.#link.worker?.servers ?? [])].some(([backend, servers]) =>
       [...servers.keys()].some((name) => wanted.get(backend)?.has(name) !== true),
     )
-    this.#routes.wakeIn(leftovers ? T.sweep : T.ping)
+    this.#routes.wakeIn(this.#link.unsure ? T.lateWorker : leftovers ? T.sweep : T.ping)
   }
 
   /** HAProxy does not answer, its file is written: see that it runs, and look again. */
@@ -256,7 +276,7 @@ export class Edge implements AsyncDisposable {
     if (added.length === 0) return
     const taken = await this.#listening()
     const busy = added.filter((port) => taken.has(port))
-    this.#blocked.block(busy, T.refusedRetry)
+    this.#blocked.block(busy, 'taken', T.refusedRetry)
     if (busy.length > 0) this.#routes.wakeIn(T.refusedRetry)
   }
 
@@ -312,7 +332,7 @@ export class Edge implements AsyncDisposable {
     const added = config.listeners
       .map((listener) => listener.port)
       .filter((port) => !worker.ports.has(port))
-    this.#blocked.block(added, T.refusedRetry)
+    this.#blocked.block(added, 'refused', T.refusedRetry)
     this.#refused = {
       revision: rendered.revision,
       until: this.#clock.now() + T.refusedRetry,

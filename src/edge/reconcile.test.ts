@@ -12,6 +12,7 @@ const backend = (name: string, servers: ReturnType<typeof server>[]) => ({
   service: name,
   mode: 'http' as const,
   proxyProtocol: false,
+  network: 'net1',
   transparent: false,
   servers,
 })

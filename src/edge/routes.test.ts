@@ -44,6 +44,7 @@ describe('edgeConfig', () => {
         service: 'shop_db',
         mode: 'tcp',
         proxyProtocol: false,
+        network: 'net1',
         transparent: false,
         servers: [
           { name: 'shop_db.1.t1', endpoint: 't1', address: '10.0.1.5', port: 3306 },

@@ -265,6 +265,7 @@ class Backends {
       service: service.name,
       mode,
       proxyProtocol,
+      network: network ?? null,
       transparent,
       servers,
       ...(keeps !== null && { keeps: [...keeps.keys()].sort(compare) }),

@@ -36,6 +36,9 @@ export const EDGE_TUNABLES = {
   reloadPoll: 20,
   /** Binding ports and reading the file take 50 ms here; a loaded host may need much longer. */
   reloadLimit: 5000,
+  /** Whether the worker of a reload that took longer has come: until then changes go to the old one. */
+  lateWorker: 500,
+  lateWorkerLimit: 60_000,
   /**
    * HAProxy's master loses a signal that comes while it is still starting, although its new worker
    * answers already: a third of those sent at once, none 200 ms later. So it is told again.

@@ -16,6 +16,7 @@ export class WorkerLink implements AsyncDisposable {
   readonly #options: WorkerLinkOptions
   #worker: EdgeWorker | null = null
   #askedAt = 0
+  #unsureUntil = 0
   /** Since when no worker answers; of no meaning while one does. */
   unreachableSince: number
 
@@ -28,6 +29,11 @@ export class WorkerLink implements AsyncDisposable {
     return this.#worker
   }
 
+  /** A reload has not shown in time: its worker may still come, and this one goes on beside it. */
+  get unsure(): boolean {
+    return this.#options.clock.now() < this.#unsureUntil
+  }
+
   /** The worker that answers, null when none does. Asks it now and then whether it still does. */
   async connected(): Promise<EdgeWorker | null> {
     const now = this.#options.clock.now()
@@ -35,6 +41,7 @@ export class WorkerLink implements AsyncDisposable {
       this.#askedAt = now
       await this.#worker.ping().catch((error: unknown) => this.#lose(error))
     }
+    if (this.#worker !== null && this.unsure) await this.#meetSuccessor(this.#worker)
     if (this.#worker !== null) return this.#worker
     const worker = await this.#connect()
     if (worker !== null) this.#adopt(worker)
@@ -64,6 +71,7 @@ export class WorkerLink implements AsyncDisposable {
       }
       await clock.sleep(T.reloadPoll)
     }
+    this.#unsureUntil = clock.now() + T.lateWorkerLimit
     return null
   }
 
@@ -71,6 +79,17 @@ export class WorkerLink implements AsyncDisposable {
     const worker = this.#worker
     this.#worker = null
     await worker?.[Symbol.asyncDispose]()
+  }
+
+  /** Goes over to a worker that listens on the socket instead of this one. */
+  async #meetSuccessor(worker: EdgeWorker): Promise<void> {
+    const other = await this.#connect()
+    if (other === null || other.info.pid === worker.info.pid) {
+      await other?.[Symbol.asyncDispose]()
+      return
+    }
+    await this[Symbol.asyncDispose]()
+    this.#adopt(other)
   }
 
   async #connect(): Promise<EdgeWorker | null> {
@@ -84,6 +103,7 @@ export class WorkerLink implements AsyncDisposable {
 
   #adopt(worker: EdgeWorker): void {
     this.#worker = worker
+    this.#unsureUntil = 0
     this.#askedAt = this.#options.clock.now()
     this.#options.onConnected(worker)
     void worker.closed.then(() => {
