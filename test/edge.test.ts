@@ -467,7 +467,9 @@ describe('an edge with a real HAProxy', () => {
       process.kill(master, 'SIGCONT')
     }
     // Long before it would be told again.
-    await until('the new worker', () => edge.status.serving, { timeoutMs: 4000 })
+    await until('the new worker', () => edge.status.serving, {
+      timeoutMs: 4000 * patience(),
+    })
     expect(failures()).toBe(2)
     await apply(world([endpoint(c)], { services }))
     for (let n = 0; n < 5; n++) expect(JSON.parse(await curl(url()))).toMatchObject({ name: 'c' })

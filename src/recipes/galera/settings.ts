@@ -32,6 +32,9 @@ const LIVENESS: Record<string, string> = {
   'evs.install_timeout': 'PT5S',
   'evs.inactive_check_period': 'PT0.25S',
   'gmcast.peer_timeout': 'PT2S',
+  // Writes stand still while members agree on who is there, and one of their messages that came too early is
+  // only sent again after this: beside a joining member 1.1 to 1.6 s at most instead of 1.8 to 2.8 s.
+  'evs.join_retrans_period': 'PT0.3S',
   // Who may be the first after a crash is decided by the ledger alone.
   'pc.recovery': 'false',
 }
