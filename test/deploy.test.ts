@@ -380,6 +380,34 @@ describe('a running stack', () => {
     ])
   })
 
+  it('up and status name a host whose edge cannot have a port', async () => {
+    const listen = 'IO::Socket::INET->new(LocalPort => 8222, Listen => 1) and sleep 300'
+    const perl = `perl -MIO::Socket::INET -e '${listen}' >/dev/null 2>&1 & echo $!`
+    const { stdout: squatter } = await lab.exec('host-2', ['sh', '-c', perl])
+    const compose = JSON.stringify({
+      name: 'taken',
+      services: { web: { image: APP, ports: ['8222:8080'] } },
+    })
+    const reason = 'port 8222 of host-2 is taken by another process'
+    const refused = await up(compose)
+    expect(refused.exitCode).toBe(1)
+    expect(refused.stderr).toContain(`Everything runs, but ${reason}.`)
+    expect((await muster(['status'])).stdout).toContain(`edge: ${reason}`)
+    await lab.exec('host-2', ['kill', squatter.trim()])
+    await until(
+      'the edge of host-2 to have it',
+      async () => !(await muster(['status'])).stdout.includes('8222'),
+      { timeoutMs: 60_000, intervalMs: 500 },
+    )
+    const served = await up(compose)
+    expect(served.exitCode, served.stderr).toBe(0)
+    expect(served.stdout).toContain('Serving on every host: tcp :8222.')
+    expect(await (await fetch(`http://${lab.address('host-2')}:8222/hello/x`)).text()).toContain(
+      'x',
+    )
+    await muster(['down', 'taken', '--yes'])
+  })
+
   it('logs shows every replica, and a lost host costs only its own lines', async () => {
     const all = await muster(['logs', 'web'])
     expect(all.exitCode).toBe(0)

@@ -3,7 +3,7 @@ import { MusterError } from '../base/index.ts'
 import { type Catalog, emptyCatalog } from '../catalog/index.ts'
 import { sampleEndpoint, sampleHost, sampleService } from '../catalog/samples.ts'
 import type { EdgeReach } from '../edge/index.ts'
-import { edgesServe, takenWords } from './edges.ts'
+import { edgesServe, lookAtEdges, publishedPorts, takenWords } from './edges.ts'
 
 const usage = (taken: number[]) => ({
   cpu: 0,
@@ -127,6 +127,38 @@ describe('waiting for edges', () => {
       host === 'h2' ? new Promise<null>(() => undefined) : served,
     )
     expect(silent.verdict.late).toEqual([{ host: 'h2', reason: 'Its agent gives no answer.' }])
+  })
+
+  it('looks once at all that is published', async () => {
+    const asked: (readonly number[])[] = []
+    const agent = {
+      catalog: async () =>
+        catalog({
+          services: byId([
+            sampleService('s1', {
+              name: 'shop_web',
+              ports: [
+                { published: 80, target: 8080, mode: 'http', proxyProtocol: false },
+                { published: 81, target: 1, mode: 'tcp', proxyProtocol: false, hostIp: '10.0.0.1' },
+              ],
+              http: [{ published: 443, target: 8080, host: 'a.test', path: '/' }],
+            }),
+          ]),
+        }),
+      edge: async (_: string, ports: readonly number[]) => {
+        asked.push(ports)
+        return served
+      },
+    }
+    const reason = 'it does not listen on port 443 yet'
+    expect((await lookAtEdges(publishedPorts, { agent })).late).toEqual(
+      ['h1', 'h2', 'h3'].map((host) => ({ host, reason })),
+    )
+    expect(asked).toEqual([
+      [80, 443],
+      [80, 443],
+      [80, 443],
+    ])
   })
 
   it('asks nobody when nothing is published, or no agent answers', async () => {

@@ -31,6 +31,11 @@ export const edgePorts = (labels: readonly (Record<string, string> | undefined)[
   ...labels.flatMap((each) => labelledRoutes(each)).map((route) => route.published),
 ]
 
+interface Asking {
+  agent?: Pick<AgentClient, 'catalog' | 'edge'>
+  clock?: Clock
+}
+
 /**
  * Waits until the edge of every host that answers listens on the ports and leads to whom this host's
  * catalog says, or until one of them cannot. Empty if there is no agent to ask.
@@ -40,33 +45,14 @@ export const edgesServe = async (
   {
     agent = connectAgent(),
     clock = systemClock,
-    onWait = (text) => process.stderr.write(`${text}\n`),
-  }: {
-    agent?: Pick<AgentClient, 'catalog' | 'edge'>
-    clock?: Clock
-    onWait?: (text: string) => void
-  } = {},
+    onWait = (text) => process.stdout.write(`${text}\n`),
+  }: Asking & { onWait?: (text: string) => void } = {},
 ): Promise<EdgeVerdict> => {
   if (ports.length === 0) return SERVED
   const started = clock.now()
   let said = ''
   for (;;) {
-    let catalog: Catalog
-    try {
-      catalog = await agent.catalog()
-    } catch (error) {
-      if (!(error instanceof MusterError)) throw error
-      return SERVED
-    }
-    const hosts = [...catalog.hosts.values()].filter(({ state }) => state === 'alive')
-    const verdict = verdictOf(
-      await Promise.all(
-        hosts.map(async (host) => ({
-          host: host.name,
-          ...(await look(agent, { catalog, host, ports, clock })),
-        })),
-      ),
-    )
+    const verdict = await lookAtEdges(() => ports, { agent, clock })
     const waited = clock.now() - started
     if (verdict.blocked.length > 0 || verdict.late.length === 0 || waited >= LIMIT_MS) {
       return verdict
@@ -75,6 +61,38 @@ export const edgesServe = async (
     if (waited >= SILENCE_MS && text !== said) onWait((said = text))
     await clock.sleep(LOOK_EVERY_MS)
   }
+}
+
+/** All TCP ports that the edges publish, but for those of single addresses. */
+export const publishedPorts = ({ services }: Catalog): number[] => [
+  ...new Set(
+    [...services.values()].flatMap(({ ports, http }) => [
+      ...ports.flatMap(({ hostIp, published }) => (hostIp === undefined ? [published] : [])),
+      ...http.map(({ published }) => published),
+    ]),
+  ),
+]
+
+/** How the edges of all hosts that answer serve some ports now. Empty if there is no agent to ask. */
+export const lookAtEdges = async (
+  portsIn: (catalog: Catalog) => readonly number[],
+  { agent = connectAgent(), clock = systemClock }: Asking = {},
+): Promise<EdgeVerdict> => {
+  let catalog: Catalog
+  try {
+    catalog = await agent.catalog()
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    return SERVED
+  }
+  const ports = portsIn(catalog)
+  if (ports.length === 0) return SERVED
+  const hosts = [...catalog.hosts.values()].filter(({ state }) => state === 'alive')
+  const looks = hosts.map(async (host) => ({
+    host: host.name,
+    ...(await look(agent, { catalog, host, ports, clock })),
+  }))
+  return verdictOf(await Promise.all(looks))
 }
 
 interface Look {

@@ -1,6 +1,7 @@
 import { type AgentStatus, connectAgent } from '../agent/index.ts'
 import { MusterError } from '../base/index.ts'
 import { connectEngine, type Node } from '../engine/index.ts'
+import { type EdgeVerdict, lookAtEdges, publishedPorts } from './edges.ts'
 import { age, bytes, parseFormat, plural, table } from './output.ts'
 import { type ClusterView, progressIn, readCluster, shownServices } from './stack-read.ts'
 
@@ -37,7 +38,7 @@ export const status = async (options: { format: string }): Promise<void> => {
   const answer =
     view instanceof MusterError
       ? statusOfAgent(agent as AgentStatus, view)
-      : statusOfCluster(view, agent)
+      : statusOfCluster(view, { agent, edges: await lookAtEdges(publishedPorts) })
   process.stdout.write(
     format === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : statusText(answer),
   )
@@ -65,7 +66,7 @@ const askEngine = async (): Promise<ClusterView | MusterError> => {
 /** From Swarm's lists, with what the agents know beside. Pure. */
 export const statusOfCluster = (
   view: ClusterView,
-  agent: AgentStatus | undefined,
+  { agent, edges }: { agent: AgentStatus | undefined; edges: EdgeVerdict },
 ): ClusterStatus => {
   const managers = view.nodes.filter((node) => node.Spec.Role === 'manager')
   const reachable = managers.filter((node) => node.ManagerStatus?.Reachability === 'reachable')
@@ -88,7 +89,8 @@ export const statusOfCluster = (
         (each) =>
           `${each.name} has ${each.done} of ${each.wanted} serving (muster why ${each.name})`,
       ),
-      ...(agent?.edge?.conflicts ?? []).map((conflict) => `edge: ${conflict}`),
+      ...edges.blocked.map((conflict) => `edge: ${conflict}`),
+      ...edges.late.map(({ host, reason }) => `edge of ${host}: ${reason}`),
       ...(agent?.edge === null ? ['the edge of this host does not run'] : []),
     ],
   }
