@@ -283,7 +283,10 @@ export class MemberKeeper implements AsyncDisposable {
   }
 
   async #begin(container: string): Promise<void> {
-    if (this.#process === 'running' && this.#running?.container === container) return
+    if (this.#process === 'running' && this.#running?.container === container) {
+      this.#running.started()
+      return
+    }
     await this.#endWatch()
     this.#process = 'running'
     this.#container = container

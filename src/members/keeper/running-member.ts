@@ -98,12 +98,21 @@ export class RunningMember implements AsyncDisposable {
   stop(): boolean {
     if (this.#stopping) return false
     this.#stopping = true
+    this.#askToEnd()
+    return true
+  }
+
+  /** Its container has just started. What was asked of it before, the engine has taken for done. */
+  started(): void {
+    if (this.#stopping) this.#askToEnd()
+  }
+
+  #askToEnd(): void {
     const { engine, container, onProblem } = this.#options
     engine.stopContainer(container, { timeoutSeconds: STOP_LIMIT_S }).catch((error: unknown) => {
       this.#stopping = false
       if (!this.#life.signal.aborted) onProblem(error)
     })
-    return true
   }
 
   /** Makes a primary component of it. Only with a grant. */
