@@ -54,6 +54,8 @@ describe('a task that Swarm refused or that ended', () => {
       'failed',
       'driver failed programming external connectivity: Bind for 0.0.0.0:80 failed: port is already allocated',
     ],
+    ['port', 'failed', 'listen tcp4 0.0.0.0:80: bind: address already in use'],
+    ['address', 'failed', 'starting container failed: Address already in use'],
     [
       'mount',
       'rejected',
@@ -86,6 +88,8 @@ describe('a task that Swarm refused or that ended', () => {
     expect(look([refused(), refused(), task('preparing')])?.hopeless).toBe('now')
     const exited = () => task('failed', 'task: non-zero exit (1)')
     expect(look([exited(), exited(), exited()])?.hopeless).toBe('if-it-stays')
+    const taken = () => task('failed', 'starting container failed: Address already in use')
+    expect(look([taken(), taken(), taken()])?.hopeless).toBe('if-it-stays')
   })
 
   test('nobody tries again where the restart policy says so', () => {

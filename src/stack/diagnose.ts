@@ -144,6 +144,9 @@ const stoppedUpdate = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefi
   return { ...failure(scene, task, 1), hopeless: 'now' }
 }
 
+/** Failures that the next try may not meet. */
+const PASSING: ReadonlySet<Diagnosis['kind']> = new Set(['exit', 'memory', 'address'])
+
 /** A slot whose newest task failed, or that is being tried again after failures. */
 const failingSlot = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefined => {
   const { service } = scene
@@ -172,7 +175,7 @@ const failingSlot = (scene: Scene, fresh: readonly Task[]): Diagnosis | undefine
   const diagnosis = failure(scene, task, count)
   if (isGivenUp(service, count)) return { ...diagnosis, hopeless: 'now' }
   // One refusal may be a registry that coughed; the same one twice is a fact.
-  const fact = diagnosis.kind !== 'exit' && diagnosis.kind !== 'memory' && count >= 2
+  const fact = !PASSING.has(diagnosis.kind) && count >= 2
   return { ...diagnosis, hopeless: fact ? 'now' : 'if-it-stays' }
 }
 

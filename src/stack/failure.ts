@@ -5,6 +5,7 @@ import { healthcheckOf } from './tasks.ts'
 /** Why a task ended or was refused. */
 export type FailureKind =
   | 'image'
+  | 'address'
   | 'port'
   | 'mount'
   | 'file'
@@ -22,6 +23,8 @@ const SIGNS: [FailureKind, RegExp][] = [
     'image',
     /no such image|pull access denied|manifest (for .* )?(unknown|not found)|not found: manifest|repository .* not found|failed to resolve reference|failed to pull/i,
   ],
+  // In these letters it is about an address of an overlay network; of ports it says "bind: address ...".
+  ['address', /Address already in use/],
   ['port', /port is already allocated|address already in use|ports? .* already in use/i],
   [
     'mount',
@@ -83,6 +86,11 @@ export const explainFailure = (
       return {
         sentence: `${name} cannot start on ${host}: there is no image ${plainImage(task, service)}.`,
         advice: `Check the name and the tag, push it, or log in to its registry (docker login) and run muster up again. The engine says: ${err}`,
+      }
+    case 'address':
+      return {
+        sentence: `${name} cannot start on ${host}: the engine there takes the address that Swarm gave it for taken${times}.`,
+        advice: `It is tried again with others. If that goes on, restart the engine of ${host}. It says: ${err}`,
       }
     case 'port':
       return {
