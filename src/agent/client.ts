@@ -54,8 +54,9 @@ export const connectAgent = (socket: string = AGENT_SOCKET): AgentClient => ({
     await ask(socket, host, { what: 'remove-volume', name, uid })
   },
   edge: async (host, ports) =>
-    understood(await ask(socket, host, { what: 'edge', ports: [...ports] }), (value) =>
-      decodeReach(value, 'edge'),
+    understood(
+      await ask(socket, host, { what: 'edge', ports: [...ports] }, EDGE_LIMIT_MS),
+      (value) => decodeReach(value, 'edge'),
     ),
   exec: async (what) => {
     const asked = request({
@@ -136,17 +137,31 @@ const notUnderstood = (cause: CorruptMessage): MusterError =>
 
 /** Another agent has to be reached, and files to be counted. */
 const ASK_LIMIT_MS = 40_000
+/** What an edge does its agent knows by heart. */
+const EDGE_LIMIT_MS = 3000
 
-const ask = async (socket: string, host: HostId, question: HostQuestion): Promise<unknown> => {
+const ask = async (
+  socket: string,
+  host: HostId,
+  question: HostQuestion,
+  limitMs = ASK_LIMIT_MS,
+): Promise<unknown> => {
+  const signal = AbortSignal.timeout(limitMs)
   let text: string
   try {
-    const signal = AbortSignal.timeout(ASK_LIMIT_MS)
     const asked = request({ socketPath: socket, method: 'POST', path: '/v1/ask', signal })
     asked.end(JSON.stringify({ host, question }))
     const [response] = (await once(asked, 'response')) as [IncomingMessage]
     text = Buffer.concat(await response.toArray()).toString()
   } catch (error) {
-    throw unreachable(socket, error)
+    if (!signal.aborted) throw unreachable(socket, error)
+    throw new MusterError(
+      'TIMEOUT',
+      `The agent of that host gave no answer in ${limitMs / 1000} s.`,
+      {
+        cause: error,
+      },
+    )
   }
   const answer = understood(JSON.parse(text), (value) => answered(value, 'answer'))
   if (answer.error) throw remoteError(answer.error)

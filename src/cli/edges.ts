@@ -16,8 +16,6 @@ const SERVED: EdgeVerdict = { blocked: [], late: [] }
 
 /** Joining an overlay network takes an engine seconds when there are many. */
 const LIMIT_MS = 20_000
-/** Of one look at a host; one that has died is not among the others' hosts soon after. */
-const LOOK_LIMIT_MS = 3000
 const LOOK_EVERY_MS = 200
 const SILENCE_MS = 2000
 
@@ -31,10 +29,7 @@ export const edgePorts = (labels: readonly (Record<string, string> | undefined)[
   ...labels.flatMap((each) => labelledRoutes(each)).map((route) => route.published),
 ]
 
-interface Asking {
-  agent?: Pick<AgentClient, 'catalog' | 'edge'>
-  clock?: Clock
-}
+type EdgeAsker = Pick<AgentClient, 'catalog' | 'edge'>
 
 /**
  * Waits until the edge of every host that answers listens on the ports and leads to whom this host's
@@ -46,13 +41,13 @@ export const edgesServe = async (
     agent = connectAgent(),
     clock = systemClock,
     onWait = (text) => process.stdout.write(`${text}\n`),
-  }: Asking & { onWait?: (text: string) => void } = {},
+  }: { agent?: EdgeAsker; clock?: Clock; onWait?: (text: string) => void } = {},
 ): Promise<EdgeVerdict> => {
   if (ports.length === 0) return SERVED
   const started = clock.now()
   let said = ''
   for (;;) {
-    const verdict = await lookAtEdges(() => ports, { agent, clock })
+    const verdict = await lookAtEdges(() => ports, agent)
     const waited = clock.now() - started
     if (verdict.blocked.length > 0 || verdict.late.length === 0 || waited >= LIMIT_MS) {
       return verdict
@@ -76,7 +71,7 @@ export const publishedPorts = ({ services }: Catalog): number[] => [
 /** How the edges of all hosts that answer serve some ports now. Empty if there is no agent to ask. */
 export const lookAtEdges = async (
   portsIn: (catalog: Catalog) => readonly number[],
-  { agent = connectAgent(), clock = systemClock }: Asking = {},
+  agent: EdgeAsker = connectAgent(),
 ): Promise<EdgeVerdict> => {
   let catalog: Catalog
   try {
@@ -90,7 +85,7 @@ export const lookAtEdges = async (
   const hosts = [...catalog.hosts.values()].filter(({ state }) => state === 'alive')
   const looks = hosts.map(async (host) => ({
     host: host.name,
-    ...(await look(agent, { catalog, host, ports, clock })),
+    ...(await look(agent, { catalog, host, ports })),
   }))
   return verdictOf(await Promise.all(looks))
 }
@@ -101,17 +96,12 @@ interface Look {
 }
 
 const look = async (
-  agent: Pick<AgentClient, 'edge'>,
-  what: { catalog: Catalog; host: CatalogHost; ports: readonly number[]; clock: Clock },
+  agent: EdgeAsker,
+  what: { catalog: Catalog; host: CatalogHost; ports: readonly number[] },
 ): Promise<Look> => {
-  const { catalog, host, ports, clock } = what
+  const { catalog, host, ports } = what
   try {
-    const reach = await Promise.race([
-      agent.edge(host.id, ports),
-      clock.sleep(LOOK_LIMIT_MS).then(() => {
-        throw new MusterError('TIMEOUT', 'Its agent gives no answer.')
-      }),
-    ])
+    const reach = await agent.edge(host.id, ports)
     if (reach === null) return { conflicts: [], missing: [] }
     const { config } = edgeConfig(catalog, { self: host, local: [], addresses: new Set() })
     const networks = new Set(Object.keys(host.edge))

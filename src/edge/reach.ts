@@ -28,7 +28,7 @@ export const backendsOf = (config: EdgeConfig, ports: ReadonlySet<number>): Edge
 
 /**
  * What is missing until connections to some ports of a host get where they should, one clause each:
- * `it does not listen on port 80 yet`. `wanted`: what its edge is to serve; `networks`: those that its
+ * `it does not listen on port 80 yet`. `config`: what its edge is to serve; `networks`: those that its
  * edge is in.
  */
 export const missing = (
