@@ -49,13 +49,16 @@ export const connectAgent = (socket: string = AGENT_SOCKET): AgentClient => ({
   catalog: () => getJson(socket, '/v1/catalog', decodeCatalog),
   events: (signal) => events(socket, signal),
   volumes: async (host, { sizes }) =>
-    understood(await ask(socket, host, { what: 'volumes', sizes }), decodeVolumeViews),
+    understood(
+      await ask(socket, { host, question: { what: 'volumes', sizes } }),
+      decodeVolumeViews,
+    ),
   removeVolume: async (host, { name, uid }) => {
-    await ask(socket, host, { what: 'remove-volume', name, uid })
+    await ask(socket, { host, question: { what: 'remove-volume', name, uid } })
   },
   edge: async (host, ports) =>
     understood(
-      await ask(socket, host, { what: 'edge', ports: [...ports] }, EDGE_LIMIT_MS),
+      await ask(socket, { host, question: { what: 'edge', ports: [...ports] } }, EDGE_LIMIT_MS),
       (value) => decodeReach(value, 'edge'),
     ),
   exec: async (what) => {
@@ -142,15 +145,14 @@ const EDGE_LIMIT_MS = 3000
 
 const ask = async (
   socket: string,
-  host: HostId,
-  question: HostQuestion,
+  asking: { host: HostId; question: HostQuestion },
   limitMs = ASK_LIMIT_MS,
 ): Promise<unknown> => {
   const signal = AbortSignal.timeout(limitMs)
   let text: string
   try {
     const asked = request({ socketPath: socket, method: 'POST', path: '/v1/ask', signal })
-    asked.end(JSON.stringify({ host, question }))
+    asked.end(JSON.stringify(asking))
     const [response] = (await once(asked, 'response')) as [IncomingMessage]
     text = Buffer.concat(await response.toArray()).toString()
   } catch (error) {
