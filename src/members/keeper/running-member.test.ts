@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest'
 import { MusterError, systemClock } from '../../base/index.ts'
+import type { Engine } from '../../engine/index.ts'
 import { galera } from '../../recipes/galera/index.ts'
 import { RunningMember } from './running-member.ts'
 
-const member = (stopContainer: (id: string) => Promise<void>) => {
+const member = (stopContainer: Engine['stopContainer']) => {
   const problems: unknown[] = []
   const running = new RunningMember({
     engine: {
@@ -41,4 +42,18 @@ it('may be asked again when the engine could not', async () => {
   await new Promise((resolve) => setImmediate(resolve))
   expect(problems).toEqual([failure])
   expect(running.stop()).toBe(true)
+})
+
+it('is given time to end only if it has ever answered', async () => {
+  const limits: (number | undefined)[] = []
+  const { running } = member(async (_, options) => void limits.push(options?.timeoutSeconds))
+  await using _ = running
+  running.stop()
+  running.take(
+    { status: { role: 'outside', size: 1, component: 'c', leads: null }, causal: false },
+    0,
+  )
+  running.take(null, 1)
+  running.started()
+  expect(limits).toEqual([5, 60])
 })
