@@ -49,10 +49,8 @@ it('is given time to end only if it has ever answered', async () => {
   const { running } = member(async (_, options) => void limits.push(options?.timeoutSeconds))
   await using _ = running
   running.stop()
-  running.take(
-    { status: { role: 'outside', size: 1, component: 'c', leads: null }, causal: false },
-    0,
-  )
+  const status = { role: 'outside' as const, size: 1, component: 'c', leads: null }
+  running.take({ status, causal: false, position: null, stuck: null, doing: null }, 0)
   running.take(null, 1)
   running.started()
   expect(limits).toEqual([5, 60])
