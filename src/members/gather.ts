@@ -14,6 +14,7 @@ import type { Facts, LeaderVerb, MemberHost, MemberService, Sighting } from './f
 import { foundersOf } from './founders.ts'
 import { isRunning } from './member-services.ts'
 import { allowedHosts } from './placement.ts'
+import { showsPrimary } from './sight.ts'
 
 /** What was read at one moment. */
 export interface Reading {
@@ -138,9 +139,8 @@ export const hasReadyWriter = ({ ledger, catalog }: Pick<Reading, 'ledger' | 'ca
     ({ report, sight }) => sight === 'heard' && report.id === ledger.writer && report.ready,
   )
 
-/** A member is heard to be in the primary component. */
+/** A member is heard that knows of a primary component. */
 export const hasPrimary = ({ ledger, catalog }: Pick<Reading, 'ledger' | 'catalog'>): boolean =>
   sightingsOf(catalog, ledger.cluster).some(
-    ({ report: { status }, sight }) =>
-      sight === 'heard' && status !== null && status.role !== 'outside',
+    ({ report, sight }) => sight === 'heard' && showsPrimary(report),
   )

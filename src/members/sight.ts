@@ -6,6 +6,16 @@ import type { Facts, MemberHost, Sighting } from './facts.ts'
 export const inPrimary = ({ process, status }: MemberReport): boolean =>
   process === 'running' && (status?.role === 'ready' || status?.role === 'donor')
 
+/**
+ * There is a primary component, by what it says: it is in one, or catches up in one. One that receives its
+ * state says nothing of the kind: whoever gives it may be gone.
+ */
+export const showsPrimary = (report: MemberReport): boolean =>
+  inPrimary(report) ||
+  (report.process === 'running' &&
+    report.status?.role === 'joining' &&
+    report.status.component !== null)
+
 /** Its folder is one that this ledger has let in, and has not given up. */
 export const isRecognised = (member: LedgerMember, { volume }: MemberReport): boolean =>
   volume !== null &&

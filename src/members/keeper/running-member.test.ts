@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { MusterError, systemClock } from '../../base/index.ts'
 import type { Engine } from '../../engine/index.ts'
+import type { Answer } from '../../recipes/index.ts'
 import { galera } from '../../recipes/galera/index.ts'
 import { RunningMember } from './running-member.ts'
 
@@ -44,14 +45,16 @@ it('may be asked again when the engine could not', async () => {
   expect(running.stop()).toBe(true)
 })
 
-it('is given time to end only if it has ever answered', async () => {
+it('is given time to end only if its data have been in use', async () => {
   const limits: (number | undefined)[] = []
   const { running } = member(async (_, options) => void limits.push(options?.timeoutSeconds))
   await using _ = running
+  const status = { role: 'joining' as const, size: 0, component: null, leads: null }
+  const answer: Answer = { status, causal: false, position: null, stuck: null, doing: null }
+  running.take(answer, 0)
   running.stop()
-  const status = { role: 'outside' as const, size: 1, component: 'c', leads: null }
-  running.take({ status, causal: false, position: null, stuck: null, doing: null }, 0)
-  running.take(null, 1)
+  running.take({ ...answer, position: { history: 'h', sequence: '7' } }, 1)
+  running.take(null, 2)
   running.started()
   expect(limits).toEqual([5, 60])
 })

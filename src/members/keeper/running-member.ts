@@ -21,8 +21,8 @@ const POSITION_MS = 5000
 const SILENT_ANSWERS = 3
 /** What it has in memory is to be on disk before it is killed. */
 const STOP_LIMIT_S = 60
-/** One that has not answered yet has nothing that would be lost, and may not listen: to a join, say, it gives 30 s. */
-const UNHEARD_LIMIT_S = 5
+/** One that looks for the others, or receives its state, has nothing to lose, and may listen to nobody. */
+const STARTING_LIMIT_S = 5
 const VERB_LIMIT_MS = 20_000
 
 /** A member's process, from its container's start to its end, as it is asked again and again. */
@@ -36,7 +36,8 @@ export class RunningMember implements AsyncDisposable {
   #silent = 0
   #position: { value: Position | null; at: number } = { value: null, at: -Infinity }
   #stopping = false
-  #heard = false
+  /** Its data have been in use: it has told a position, or was part of the cluster. */
+  #served = false
 
   constructor(options: RunningMemberOptions) {
     const { engine, container, recipe, clock } = options
@@ -93,7 +94,8 @@ export class RunningMember implements AsyncDisposable {
     })
     this.#silent = answer === null ? this.#silent + 1 : 0
     if (answer !== null || this.#silent >= SILENT_ANSWERS) this.#answer = answer
-    this.#heard ||= answer !== null
+    const role = answer?.status?.role
+    this.#served ||= (answer?.position ?? null) !== null || role === 'ready' || role === 'donor'
     const newest = answer?.position ?? null
     const due = clock.now() - this.#position.at >= POSITION_MS || !same(before, this.status)
     if (newest !== null && due) this.#position = { value: newest, at: clock.now() }
@@ -114,7 +116,7 @@ export class RunningMember implements AsyncDisposable {
 
   #askToEnd(): void {
     const { engine, container, onProblem } = this.#options
-    const timeoutSeconds = this.#heard ? STOP_LIMIT_S : UNHEARD_LIMIT_S
+    const timeoutSeconds = this.#served ? STOP_LIMIT_S : STARTING_LIMIT_S
     engine.stopContainer(container, { timeoutSeconds }).catch((error: unknown) => {
       this.#stopping = false
       if (!this.#life.signal.aborted) onProblem(error)

@@ -39,9 +39,10 @@ export const regroup = (world: World): void => {
     )
     const whole = reachable.find((group) => group.length === view.members.size)
     const heir = reachable.find((group) => group.length * 2 > view.members.size)
-    const others = all.filter(
-      (each) => each.view === null && heir !== undefined && near(heir, each),
-    )
+    const met = all.filter((each) => each.view === null && heir !== undefined && near(heir, each))
+    // Among others again it learns that whoever gave it its state is gone.
+    for (const each of met) if (each.role === 'joining') abort(world, each)
+    const others = met.filter(({ role }) => role !== 'joining')
     if (whole && others.length === 0) continue
     world.views.delete(view)
     for (const each of view.members)
@@ -70,9 +71,15 @@ const leave = (world: World, process: Process): void => {
   process.view = null
   count(world, 'non-primary')
   if (process.role === 'joining') {
-    const place = process.host.places.get(process.member)
-    if (place) endProcess(world, process.host, { place, clean: false })
+    // Whoever gave it its state is gone: it notices, or waits for more of it for ever.
+    if (world.random.chance(0.5)) count(world, 'joiners that hang')
+    else abort(world, process)
   } else process.role = 'outside'
+}
+
+const abort = (world: World, process: Process): void => {
+  const place = process.host.places.get(process.member)
+  if (place) endProcess(world, process.host, { place, clean: false })
 }
 
 /** Into a running component: by what it lacks, or by a whole copy. */

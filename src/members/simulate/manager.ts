@@ -1,6 +1,6 @@
 /** Reports on their way to managers, catalogs on their way to agents: late, lost, repeated, or stale. */
 import type { Sighting } from '../facts.ts'
-import { inPrimary } from '../sight.ts'
+import { showsPrimary } from '../sight.ts'
 import { monotonic } from './clocks.ts'
 import { type Agent, type SimHost, type World, connected, count, hasQuorum } from './world.ts'
 
@@ -52,7 +52,7 @@ export const readLedger = (world: World, host: SimHost): void => {
   if (manager.catalogs.length > 12) manager.catalogs.shift()
   if (
     manager.leading &&
-    sightings.some(({ report, sight }) => sight === 'heard' && inPrimary(report))
+    sightings.some(({ report, sight }) => sight === 'heard' && showsPrimary(report))
   ) {
     manager.leading.primaryAt = monotonic(world, host)
   }
