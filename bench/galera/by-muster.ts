@@ -1,6 +1,11 @@
+import { connectAgent } from '../../src/agent/index.ts'
+import { AGENT_SOCKET, MusterError, until } from '../../src/base/index.ts'
 import type { GaleraLab, MemberLine } from '../../test/galera-lab.ts'
 import type { SqlWriter, Writes } from '../../test/sql-writer.ts'
 import { BULK, type Side } from './side.ts'
+
+const STACK = 'shop_'
+const CLUSTER = `${STACK}db`
 
 /** `muster up`, and what heals by itself. */
 export class ByMuster implements Side {
@@ -14,7 +19,7 @@ export class ByMuster implements Side {
 
   async begin(): Promise<void> {
     this.#going = this.#lab.up(3)
-    // Awaited where its members are; until then a failure is nobody's.
+    // Awaited when the members agree; until then a failure is nobody's.
     this.#going.catch(() => undefined)
   }
 
@@ -22,9 +27,30 @@ export class ByMuster implements Side {
     return this.#lab.writer()
   }
 
-  async ready(count: number, timeoutMs?: number): Promise<string[]> {
-    await this.#going
-    return (await this.#lab.ready(count, timeoutMs)).map((each) => each.member)
+  /** By what an agent knows: a command takes a second of its own. */
+  async ready(count: number, timeoutMs = 120_000): Promise<string[]> {
+    const agent = connectAgent(this.#lab.lab.hostPath('host-1', AGENT_SOCKET))
+    return until(
+      `${count} members to be ready`,
+      async () => {
+        const catalog = await agent.catalog().catch((error: unknown) => {
+          // Its host may have been without power just now.
+          if (error instanceof MusterError) return null
+          throw error
+        })
+        const cluster = catalog?.clusters.get(CLUSTER)
+        if (!catalog || !cluster) return false
+        const members = Object.keys(cluster.ledger.members)
+        const ready = members.filter((id) =>
+          [...catalog.members.values()].some((each) => each.id === id && each.ready),
+        )
+        const served = ready.includes(cluster.ledger.writer ?? '')
+        return members.length === count && ready.length === count && served
+          ? ready.map((id) => id.slice(STACK.length))
+          : false
+      },
+      { timeoutMs },
+    )
   }
 
   writer(): Promise<string> {
@@ -72,7 +98,8 @@ export class ByMuster implements Side {
     await this.#lab.must(['sql', 'db', BULK])
   }
 
-  agree(writes: Writes, members: readonly string[]): Promise<unknown> {
+  async agree(writes: Writes, members: readonly string[]): Promise<unknown> {
+    await this.#going
     return this.#lab.agree(writes, [...members])
   }
 

@@ -22,7 +22,7 @@ export const clusterName = ({ cluster, uid }: Pick<Situation, 'cluster' | 'uid'>
 }
 
 /**
- * How fast silence is noticed: writes stand still for 3.2 s after a crash of any member instead of
+ * How fast silence is noticed: writes stand still for 2.4 s after a crash of any member instead of
  * 6.3 s. Shorter ones evict members that are only busy.
  */
 const LIVENESS: Record<string, string> = {
