@@ -263,7 +263,7 @@ describe.concurrent('an application', { timeout: 240_000 }, () => {
 
   it('whose step after the start fails: with what it said', async () => {
     const { stdout, exitCode } = await muster(['up', '-f', `${apps}/broken-hook.yaml`])
-    expect(exitCode).toBe(1)
+    expect(exitCode, stdout).toBe(1)
     expect(stdout).toMatch(/web\.1 on host-\d was killed .* one of its post_start commands failed/)
     expect(stdout).toContain('| the schema is missing')
     await muster(['down', 'broken', '--yes'])

@@ -1,53 +1,66 @@
 import { once } from 'node:events'
 import { connectAgent } from '../agent/index.ts'
-import { MusterError } from '../base/index.ts'
-import type { Catalog, MemberReport, ReportId } from '../catalog/index.ts'
+import { MusterError, systemClock } from '../base/index.ts'
+import type { Catalog, EndpointState, MemberReport, ReportId } from '../catalog/index.ts'
 import type { Task } from '../engine/index.ts'
 import type { Readiness, RunInTask } from '../stack/index.ts'
 
 /** Readiness from the agent of this host, for as long as it is held. */
 export interface AgentReadiness extends AsyncDisposable {
-  /** Undefined when no agent answers: then Swarm's word is all there is. */
-  source: Readiness | undefined
+  source: Readiness
 }
 
-/** Follows the catalog of this host's agent. */
+/** Between two tries to follow an agent that went away. */
+const RETRY_MS = 500
+
+/** Follows the catalog of this host's agent, also when it is restarted. */
 export const agentReadiness = async (): Promise<AgentReadiness> => {
   const agent = connectAgent()
   const stop = new AbortController()
   const changes = new EventTarget()
-  const ready = new Set<string>()
-  let known = false
+  let states: Map<string, EndpointState> | undefined
   const follow = async () => {
-    for await (const event of agent.events(stop.signal)) {
-      if (event.type !== 'endpoint') continue
-      if (event.change === 'ready') ready.add(event.task)
-      else if (event.change !== 'leaving') ready.delete(event.task)
+    const events = agent.events(stop.signal)[Symbol.asyncIterator]()
+    // Before the catalog is read: nothing that happens meanwhile is missed.
+    let next = events.next()
+    next.catch(() => undefined)
+    const { endpoints } = await agent.catalog()
+    states = new Map([...endpoints.values()].map(({ id, state }) => [id, state]))
+    for (;;) {
       changes.dispatchEvent(new Event('change'))
+      const { value: event, done } = await next
+      if (done === true) return
+      next = events.next()
+      if (event.type !== 'endpoint' || event.change === 'leaving') continue
+      if (event.change === 'gone') states.delete(event.task)
+      else states.set(event.task, event.change)
     }
   }
-  // An agent that goes away while we wait is no reason to fail: its word just no longer counts.
-  const following = follow().catch(() => {
-    known = false
-  })
-  try {
-    for (const endpoint of (await agent.catalog()).endpoints.values()) {
-      if (endpoint.state === 'ready') ready.add(endpoint.id)
+  const first = once(changes, 'change', { signal: stop.signal })
+  const following = (async () => {
+    while (!stop.signal.aborted) {
+      try {
+        await follow()
+      } catch (error) {
+        // An agent that goes away while we wait is no reason to fail: its word just does not count.
+        if (!(error instanceof MusterError)) throw error
+      }
+      states = undefined
+      changes.dispatchEvent(new Event('change'))
+      await systemClock.sleep(RETRY_MS, stop.signal).catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error
+      })
     }
-    known = true
-  } catch (error) {
-    if (!(error instanceof MusterError)) throw error
-  }
+  })()
+  await Promise.race([first, following])
   return {
-    source: known
-      ? {
-          ready: () => (known ? ready : undefined),
-          reports: () => memberReports(),
-          changed: async (signal) => {
-            await once(changes, 'change', { signal })
-          },
-        }
-      : undefined,
+    source: {
+      tasks: () => states,
+      reports: () => memberReports(),
+      changed: async (signal) => {
+        await once(changes, 'change', { signal })
+      },
+    },
     [Symbol.asyncDispose]: async () => {
       stop.abort()
       await following

@@ -1,5 +1,5 @@
 import { type Clock, LABEL, MusterError } from '../base/index.ts'
-import type { Ledger, MemberReport, ReportId } from '../catalog/index.ts'
+import type { EndpointState, Ledger, MemberReport, ReportId } from '../catalog/index.ts'
 import type { Engine, Filters, Node, Service, Task } from '../engine/index.ts'
 import type { Diagnosis, Scene } from './diagnose.ts'
 import { readLedgers } from './ledgers.ts'
@@ -19,8 +19,11 @@ export interface Target {
 
 /** Who is ready, as the agent's catalog has it. */
 export interface Readiness {
-  /** Tasks that may receive traffic; undefined while the catalog is not known. */
-  ready(): ReadyTasks
+  /**
+   * What the agents say of tasks, by task id; of one that is not there no agent speaks. Undefined
+   * while the catalog is not known.
+   */
+  tasks(): ReadonlyMap<string, EndpointState> | undefined
   /** What the agents see of the members of clustered services; undefined: nobody knows. */
   reports(): Promise<ReadonlyMap<ReportId, MemberReport> | undefined>
   /** Resolves at the next change, or when the signal is aborted. */
@@ -61,7 +64,7 @@ const PATIENCE_MS = 6000
 /** The same for a container that exits: what it needs may still be on its way. */
 const EXIT_PATIENCE_MS = 30_000
 const EXITS = 3
-/** Running tasks that no catalog knows: the agent of their host is silent, Swarm's word must do. */
+/** A running task that no catalog knows: the agent of its host is silent, Swarm's word must do. */
 const CATALOG_PATIENCE_MS = 10_000
 /** Swarm begins an update within milliseconds. */
 const UPDATE_START_MS = 3000
@@ -165,6 +168,7 @@ const pause = async ({ clock, readiness, signal }: ConvergeOptions): Promise<voi
 
 const look = (cluster: Cluster, options: ConvergeOptions, since: Since): ServiceProgress[] => {
   const byService = Map.groupBy(cluster.tasks, (task) => task.ServiceID)
+  const states = options.readiness?.tasks()
   return options.targets.map((target) => {
     const service = cluster.services.find((each) => each.Spec.Name === target.name)
     if (service === undefined) {
@@ -185,7 +189,7 @@ const look = (cluster: Cluster, options: ConvergeOptions, since: Since): Service
         nodes: cluster.nodes,
         clusterTasks: cluster.clusterTasks,
         ...cluster.clusters,
-        ready: options.readiness?.ready(),
+        ready: readyAmong(states),
         now,
         before: options.before,
       })
@@ -199,7 +203,7 @@ const look = (cluster: Cluster, options: ConvergeOptions, since: Since): Service
       before: options.before,
       touched: target.touched,
     }
-    return lookAt(scene, target, { ready: options.readiness?.ready(), since })
+    return lookAt(scene, target, { states, since })
   })
 }
 
@@ -207,22 +211,37 @@ const look = (cluster: Cluster, options: ConvergeOptions, since: Since): Service
 const lookAt = (
   scene: Scene,
   { name, expectsUpdate }: Target,
-  { ready, since }: { ready: ReadyTasks; since: Since },
+  { states, since }: { states: TaskStates; since: Since },
 ): ServiceProgress => {
   const plain = progressOf(scene, { ready: undefined, expectsUpdate: false })
   if (!plain.arrived) {
     since.forget(`plain ${name}`)
-    return progressOf(scene, { ready, expectsUpdate })
+    return progressOf(scene, { ready: readyAmong(states), expectsUpdate })
   }
   const lasted = since.first(`plain ${name}`)
   // Swarm found nothing to replace after all: then it never says that an update is complete.
   const unstarted = scene.service.UpdateStatus === undefined && lasted > UPDATE_START_MS
   const blind = lasted > CATALOG_PATIENCE_MS
+  const trusted = blind ? scene.tasks.filter((task) => isUnseen(task, states)) : []
   return progressOf(scene, {
-    ready: plain.job || blind ? undefined : ready,
+    ready: plain.job ? undefined : readyAmong(states, trusted),
     expectsUpdate: expectsUpdate && !unstarted,
   })
 }
+
+type TaskStates = ReturnType<Readiness['tasks']>
+
+const readyAmong = (states: TaskStates, trusted: readonly Task[] = []): ReadyTasks =>
+  states &&
+  new Set([
+    ...[...states].flatMap(([task, state]) => (state === 'ready' ? [task] : [])),
+    ...trusted.map((task) => task.ID),
+  ])
+
+/** No agent speaks for the task; and none had to run anything in it after its start. */
+const isUnseen = (task: Task, states: TaskStates): boolean =>
+  states?.has(task.ID) !== true &&
+  task.Spec?.ContainerSpec?.Labels?.[LABEL.postStart] === undefined
 
 const settled = (view: readonly ServiceProgress[], since: Since): boolean => {
   const lasting = view.map((each) => {

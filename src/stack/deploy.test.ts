@@ -1,9 +1,12 @@
 /** Whole deployments on the engine's in-memory double. */
+import { once } from 'node:events'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LABEL, MusterError } from '../base/index.ts'
+import type { EndpointState } from '../catalog/index.ts'
 import { createDoubleSwarm, type DoubleSwarm } from '../engine/double/index.ts'
 import type { Engine } from '../engine/index.ts'
+import type { Readiness } from './converge.ts'
 import { readCurrent } from './current.ts'
 import { deploy, type DeployOptions, type DeployResult, stackFilter } from './deploy.ts'
 import { removeStack, stackObjects } from './down.ts'
@@ -198,6 +201,58 @@ services:
     stop.abort()
     expect(await bench.drive(going)).toEqual({ outcome: 'interrupted', revision: 1 })
     expect(await bench.engine.listServices()).toHaveLength(1)
+  })
+})
+
+describe('a task that runs, for Swarm', () => {
+  /** Agents that say one thing of every running task; undefined: none of them knows it. */
+  const agentsSay = (bench: Bench, state: () => EndpointState | undefined) => {
+    const states = new Map<string, EndpointState>()
+    const engine = Object.create(bench.engine) as Engine
+    engine.listTasks = async (filters) => {
+      const tasks = await bench.engine.listTasks(filters)
+      const said = state()
+      states.clear()
+      for (const { ID, Status } of tasks) {
+        if (Status?.State === 'running' && said !== undefined) states.set(ID, said)
+      }
+      return tasks
+    }
+    const readiness: Readiness = {
+      tasks: () => states,
+      reports: async () => undefined,
+      changed: async (signal) => void (await once(signal, 'abort')),
+    }
+    return { engine, readiness, timeoutMs: 60_000 }
+  }
+  const HOOK = ', post_start: [{ command: [warm-up] }]'
+
+  test('does not serve before its agent says so, however long that takes', async () => {
+    await using bench = await Bench.start()
+    const { clock } = bench.swarm
+    const said = (): EndpointState => (clock.now() - started < 30_000 ? 'starting' : 'ready')
+    const started = clock.now()
+    const result = await bench.up(web('w', HOOK), agentsSay(bench, said))
+    expect(result.outcome).toBe('serving')
+    expect(clock.now() - started).toBeGreaterThan(30_000)
+  })
+
+  test('serves after a while though its agent is silent', async () => {
+    await using bench = await Bench.start()
+    const result = await bench.up(
+      web('w'),
+      agentsSay(bench, () => undefined),
+    )
+    expect(result.outcome).toBe('serving')
+  })
+
+  test('does not while nobody has run what is to run in it', async () => {
+    await using bench = await Bench.start()
+    const result = await bench.up(
+      web('w', HOOK),
+      agentsSay(bench, () => undefined),
+    )
+    expect(result.outcome).toBe('failed')
   })
 })
 
