@@ -240,8 +240,7 @@ const readyAmong = (states: TaskStates, trusted: readonly Task[] = []): ReadyTas
 
 /** No agent speaks for the task; and none had to run anything in it after its start. */
 const isUnseen = (task: Task, states: TaskStates): boolean =>
-  states?.has(task.ID) !== true &&
-  task.Spec?.ContainerSpec?.Labels?.[LABEL.postStart] === undefined
+  states?.has(task.ID) !== true && task.Spec?.ContainerSpec?.Labels?.[LABEL.postStart] === undefined
 
 const settled = (view: readonly ServiceProgress[], since: Since): boolean => {
   const lasting = view.map((each) => {
