@@ -19,10 +19,11 @@ export const agentReadiness = async (): Promise<AgentReadiness> => {
   const stop = new AbortController()
   const changes = new EventTarget()
   let states: Map<string, EndpointState> | undefined
-  const follow = async () => {
-    const events = agent.events(stop.signal)[Symbol.asyncIterator]()
+  const follow = async (signal: AbortSignal) => {
+    const events = agent.events(signal)[Symbol.asyncIterator]()
     // Before the catalog is read: nothing that happens meanwhile is missed.
     let next = events.next()
+    // Awaited below, unless the catalog cannot be read: then that says enough.
     next.catch(() => undefined)
     const { endpoints } = await agent.catalog()
     states = new Map([...endpoints.values()].map(({ id, state }) => [id, state]))
@@ -39,11 +40,14 @@ export const agentReadiness = async (): Promise<AgentReadiness> => {
   const first = once(changes, 'change', { signal: stop.signal })
   const following = (async () => {
     while (!stop.signal.aborted) {
+      const attempt = new AbortController()
       try {
-        await follow()
+        await follow(AbortSignal.any([stop.signal, attempt.signal]))
       } catch (error) {
         // An agent that goes away while we wait is no reason to fail: its word just does not count.
         if (!(error instanceof MusterError)) throw error
+      } finally {
+        attempt.abort()
       }
       states = undefined
       changes.dispatchEvent(new Event('change'))
