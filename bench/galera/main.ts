@@ -1,7 +1,7 @@
 /**
  * What becomes of a Galera cluster, and how long writes stop, beside the same image run by hand:
- * \`npm run bench:galera\`. Prints one table. Times are seen from outside, by clients that write all the
- * time. \`npm run bench:galera -- form roll\` runs some steps only.
+ * `npm run bench:galera`. Prints one table. Times are seen from outside, by clients that write all the
+ * time. `npm run bench:galera -- form roll` runs some steps only.
  */
 import { messageOf } from '../../src/base/index.ts'
 import { GaleraLab } from '../../test/galera-lab.ts'
@@ -16,7 +16,7 @@ const say = (line: string) => process.stderr.write(`${line}\n`)
 
 let rows = 0
 
-/** Writes during \`act\`, until all is ready again; then compares every member with the clients' log. */
+/** Writes during `act`, until all is ready again; then compares every member with the clients' log. */
 const whileWriting = async (
   side: Side,
   members: number,
@@ -36,7 +36,7 @@ const whileWriting = async (
   return { writes, tookMs }
 }
 
-/** From \`begin\` (ms since 1970) to the first write of the clients, and to three ready members. */
+/** From `begin` (ms since 1970) to the first write of the clients, and to three ready members. */
 const untilServed = async (side: Side, begin: number): Promise<string> => {
   const clients = await side.clients()
   rows += 1_000_000
