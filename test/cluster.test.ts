@@ -24,14 +24,14 @@ describe('a cluster from init, join and leave', () => {
 
   it('says what is wrong on a host that is in no cluster', async () => {
     const result = await muster('host-1', 'node', 'ls')
-    expect(result.exitCode).toBe(1)
+    expect(result.exitCode, result.stdout + result.stderr).toBe(1)
     expect(result.stderr).toMatch(/muster init/)
   })
 
   it('init makes the first manager, with failover settings; a second init has nothing to do', async () => {
     const first = await muster('host-1', 'init', '--heartbeat', '1500ms')
     expect(first.stderr).toBe('')
-    expect(first.exitCode).toBe(0)
+    expect(first.exitCode, first.stdout + first.stderr).toBe(0)
     expect(first.stdout).toMatch(/muster join 10\.\d+\.\d+\.11:2377 --token SWMTKN-1-/)
     const { stdout } = await lab.exec('host-1', [
       'docker',
@@ -41,16 +41,16 @@ describe('a cluster from init, join and leave', () => {
     ])
     expect(stdout.trim()).toBe('1.5s')
     const second = await muster('host-1', 'init')
-    expect(second.exitCode).toBe(0)
+    expect(second.exitCode, second.stdout + second.stderr).toBe(0)
     expect(second.stdout).toMatch(/nothing to do/)
   })
 
   it('refuses what is not a token, and gives up on an address that does not answer', async () => {
     const bad = await muster('host-2', 'join', lab.address('host-1'), '--token', 'secret')
-    expect(bad.exitCode).toBe(2)
+    expect(bad.exitCode, bad.stdout + bad.stderr).toBe(2)
     const { worker } = await tokens()
     const nowhere = await muster('host-2', 'join', lab.address('host-3'), '--token', worker)
-    expect(nowhere.exitCode).toBe(1)
+    expect(nowhere.exitCode, nowhere.stdout + nowhere.stderr).toBe(1)
     expect(nowhere.stderr).toMatch(/error: /)
   })
 
@@ -74,7 +74,7 @@ describe('a cluster from init, join and leave', () => {
 
   it('tells a worker where to ask', async () => {
     const result = await muster('host-3', 'node', 'ls')
-    expect(result.exitCode).toBe(1)
+    expect(result.exitCode, result.stdout + result.stderr).toBe(1)
     expect(result.stderr).toMatch(/manager/)
   })
 
@@ -83,7 +83,7 @@ describe('a cluster from init, join and leave', () => {
     const { stdout } = await muster('host-1', 'node', 'label', 'host-3', 'zone-')
     expect(stdout.trim()).toBe('disk=ssd')
     const wrong = await muster('host-1', 'node', 'label', 'host-9', 'a=b')
-    expect(wrong.exitCode).toBe(2)
+    expect(wrong.exitCode, wrong.stdout + wrong.stderr).toBe(2)
     expect(wrong.stderr).toMatch(/host-1, host-2, host-3|There are/)
   })
 
@@ -104,14 +104,14 @@ describe('a cluster from init, join and leave', () => {
   it('a manager steps down before it leaves, so that the rest keeps its quorum', async () => {
     const left = await muster('host-2', 'leave')
     expect(left.stderr).toBe('')
-    expect(left.exitCode).toBe(0)
+    expect(left.exitCode, left.stdout + left.stderr).toBe(0)
     expect((await muster('host-1', 'node', 'rm', '--force', 'host-2')).exitCode).toBe(0)
     expect((await nodes()).map((row) => row.name)).toEqual(['host-1'])
   })
 
   it('the last manager is asked to be sure', async () => {
     const refused = await muster('host-1', 'leave')
-    expect(refused.exitCode).toBe(1)
+    expect(refused.exitCode, refused.stdout + refused.stderr).toBe(1)
     expect(refused.stderr).toMatch(/--force/)
     expect((await muster('host-1', 'leave', '--force')).exitCode).toBe(0)
   })

@@ -84,7 +84,7 @@ describe('up', () => {
     expect(stderr).toBe('')
     expect(stdout).toContain('stack shop (revision 1), 2 services')
     expect(stdout).toContain('Serving on every host: tcp :8080.')
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout + stderr).toBe(0)
     for (const host of lab.hosts) {
       const response = await fetch(`http://${lab.address(host)}:8080/hello/test`)
       expect(await response.text()).toMatch(/^Hello test, I'm web\.[12] !\n$/)
@@ -100,7 +100,7 @@ describe('up', () => {
     const before = [...(await taskIds('shop_web')), ...(await taskIds('shop_db'))]
     const { stdout, exitCode } = await up(shop('info'))
     expect(stdout).toContain('nothing to do')
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     expect([...(await taskIds('shop_web')), ...(await taskIds('shop_db'))]).toEqual(before)
   })
 
@@ -110,7 +110,7 @@ describe('up', () => {
     expect(planned.stdout).toMatch(/~ web +environment LEVEL info -> debug +rolling, 1 at a time/)
     const before = await taskIds('shop_web')
     const { stdout, exitCode } = await up(shop('debug'))
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     expect(stdout).toContain('3 tasks restart')
     const after = await taskIds('shop_web')
     expect(after.filter((id) => before.includes(id))).toEqual([])
@@ -120,7 +120,7 @@ describe('up', () => {
   it('takes the whole stack back when one service fails', async () => {
     const before = await taskIds('shop_web')
     const { stdout, exitCode } = await up(shop('trace', 'registry:5000/hello/app:missing'))
-    expect(exitCode).toBe(1)
+    expect(exitCode, stdout).toBe(1)
     expect(stdout).toContain('revision 3 failed, rolled back to revision 2')
     expect(stdout).toContain('there is no image registry:5000/hello/app:missing')
     const env = await docker(
@@ -138,7 +138,7 @@ describe('up', () => {
   it('goes back to the revision before when asked to', async () => {
     const { stdout, exitCode } = await muster(['rollback', 'shop', '--yes'])
     expect(stdout).toContain('revision 2 -> 1')
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     expect((await muster(['plan', '-f', '-'], shop('info'))).stdout).toContain('nothing to do')
     const [row] = await json<{ stack: string; revision: number }[]>('ls')
     expect(row).toMatchObject({ stack: 'shop', revision: 1 })
@@ -147,7 +147,7 @@ describe('up', () => {
   it('does not wait when told not to', async () => {
     const started = performance.now()
     const { stdout, exitCode } = await up(web('later', { command: ['sleep', '600'] }), '--detach')
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     expect(stdout).toContain('on its way')
     expect(performance.now() - started).toBeLessThan(20_000)
     expect((await muster(['down', 'later', '--yes'])).exitCode).toBe(0)
@@ -155,7 +155,7 @@ describe('up', () => {
 
   it('down leaves nothing but volumes', async () => {
     const { stdout, exitCode } = await muster(['down', 'shop', '--yes'])
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     expect(stdout).toContain('volumes are kept on their hosts: shop_data')
     const filter = ['--filter', 'label=com.docker.stack.namespace=shop', '--quiet']
     for (const kind of ['service', 'network', 'config', 'secret']) {
@@ -177,7 +177,7 @@ describe('what can be wrong with a deployment is said', () => {
     const result = await up(web(stack, more), ...args)
     const why = await muster(['why', `${stack}_web`])
     await muster(['down', stack, '--yes'])
-    expect(result.exitCode).toBe(1)
+    expect(result.exitCode, result.stdout + result.stderr).toBe(1)
     return { ...result, why: why.stdout }
   }
 
@@ -236,7 +236,7 @@ describe('what can be wrong with a deployment is said', () => {
     await up(web('first', { ports: ['9000:8080'], healthcheck: CHECK }))
     for (const command of ['plan', 'up']) {
       const result = await muster([command, '-f', '-'], web('second', { ports: ['9000:8080'] }))
-      expect(result.exitCode).toBe(2)
+      expect(result.exitCode, result.stdout + result.stderr).toBe(2)
       expect(result.stderr).toMatch(
         /^-:\d+:\d+ services\.web\.ports: port 9000\/tcp: second_web wants it, but first_web has it/,
       )
@@ -263,7 +263,7 @@ describe('what can be wrong with a deployment is said', () => {
       const result = await muster(['up', '-n', 'wrong', '-f', '-'], compose)
       expect(result.stderr).toMatch(place)
       expect(result.stderr).toContain('1 error, nothing was changed.')
-      expect(result.exitCode).toBe(2)
+      expect(result.exitCode, result.stdout + result.stderr).toBe(2)
     }
     expect(await docker('service', 'ls', '--quiet')).toEqual([])
   })
@@ -292,7 +292,7 @@ describe('services that depend on others', () => {
   it('start when the conditions hold', async () => {
     const { stdout, exitCode } = await up(chain)
     expect(stdout).toContain('starts after db, migrate')
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     const when = async (service: string, field: string) => {
       const [id = ''] = await docker('service', 'ps', '--quiet', '--no-trunc', service)
       const [text = ''] = await docker(
@@ -345,14 +345,14 @@ describe('a running stack', () => {
     const piped = await muster(['exec', '-T', 'run_web.2', 'tr', 'a-z', 'A-Z'], 'through a pipe')
     expect(piped.stdout).toBe('THROUGH A PIPE')
     const nobody = await muster(['exec', 'web.9', 'true'], '')
-    expect(nobody.exitCode).toBe(2)
+    expect(nobody.exitCode, nobody.stdout + nobody.stderr).toBe(2)
     expect((await muster(['exec', 'wbe', 'true'], '')).stderr).toContain('Did you mean "web"?')
   })
 
   it('scale waits until the number is right', async () => {
     const { stdout, exitCode } = await muster(['scale', 'web=2'])
     expect(stdout).toContain('run_web 3 -> 2')
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     expect(await taskIds('run_web')).toHaveLength(2)
     const drift = await muster(
       ['plan', '-f', '-'],
@@ -368,7 +368,7 @@ describe('a running stack', () => {
 
   it('status says how the cluster is', async () => {
     const { stdout, exitCode } = await muster(['status'])
-    expect(exitCode).toBe(0)
+    expect(exitCode, stdout).toBe(0)
     expect(stdout).toMatch(
       /^3 hosts, 3 managers \(quorum survives the loss of 1\), leader host-\d\n/,
     )
@@ -390,7 +390,7 @@ describe('a running stack', () => {
     })
     const reason = 'port 8222 of host-2 is taken by another process'
     const refused = await up(compose)
-    expect(refused.exitCode).toBe(1)
+    expect(refused.exitCode, refused.stdout + refused.stderr).toBe(1)
     expect(refused.stderr).toContain(`Everything runs, but ${reason}.`)
     expect((await muster(['status'])).stdout).toContain(`edge: ${reason}`)
     await lab.exec('host-2', ['kill', squatter.trim()])
@@ -410,7 +410,7 @@ describe('a running stack', () => {
 
   it('logs shows every replica, and a lost host costs only its own lines', async () => {
     const all = await muster(['logs', 'web'])
-    expect(all.exitCode).toBe(0)
+    expect(all.exitCode, all.stdout + all.stderr).toBe(0)
     const said = (text: string) => text.split('\n').filter((line) => /listens on 8080/.test(line))
     expect(new Set(said(`${all.stdout}\n${all.stderr}`).map((line) => line.split(' ')[0]))).toEqual(
       new Set(['web.1', 'web.2', 'web.3']),
@@ -420,7 +420,7 @@ describe('a running stack', () => {
 
     await lab.kill('host-3')
     const rest = await muster(['logs', 'web'])
-    expect(rest.exitCode).toBe(0)
+    expect(rest.exitCode, rest.stdout + rest.stderr).toBe(0)
     expect(said(`${rest.stdout}\n${rest.stderr}`).length).toBeGreaterThanOrEqual(2)
     await lab.start('host-3')
   })

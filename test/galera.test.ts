@@ -161,7 +161,7 @@ describe('a service with the recipe galera', () => {
     expect(why).toContain('muster recover db [--from MEMBER]')
     for (const each of before) expect(why).toContain(each.member)
     const refused = await galera.muster(['recover', 'db', '--from', writer.member, '--yes'])
-    expect(refused.exitCode).toBe(2)
+    expect(refused.exitCode, refused.stdout + refused.stderr).toBe(2)
     const decided = await galera.must(['recover', 'db', '--from', chosen, '--yes'])
     expect(decided).toContain(`goes on with the data of shop_${chosen}`)
     const after = await galera.ready(3)

@@ -347,7 +347,7 @@ describe('the gate on real engines', () => {
       ],
       { timeoutMs: 60_000 },
     )
-    expect(stranger.exitCode).not.toBe(0)
+    expect(stranger.exitCode, stranger.stdout + stranger.stderr).not.toBe(0)
     expect(stranger.stderr).toContain(`only a task of ${ONE[0]} may have its data`)
     expect((await report(...ONE))?.ready).toBe(true)
   })

@@ -181,7 +181,7 @@ describe('volumes on real engines', () => {
     })
     expect(rows[0]?.size).toBeGreaterThan(0)
     const refused = await run('host-1', ['muster', 'volume', 'rm', '--yes', '--force', 'keep_one'])
-    expect(refused.exitCode).toBe(1)
+    expect(refused.exitCode, refused.stdout + refused.stderr).toBe(1)
     expect(refused.stderr).toContain('keep_one on host-2 is used by keep_a')
     expect(await ok('host-1', ['muster', 'volume', 'prune'])).toContain('nothing to remove')
     await ok('host-1', ['muster', 'down', 'slots', '--yes'])
