@@ -511,9 +511,77 @@ describe('members of a lost host', () => {
   })
 })
 
+const ELECTS: Topology = { ...VOTERS, forms: 'one', recovers: 'elect', writer: true }
+const joined = (number: number) => member(number, { volume: `v${number}` })
+
+describe('a cluster of which nobody is primary', () => {
+  const ledger = sampleLedger({
+    phase: 'formed',
+    epoch: 3,
+    members: Object.fromEntries([joined(1), joined(2), joined(3)]),
+    view: [id(1), id(2), id(3)],
+    highWater: { history: 'c', sequence: '5', at: 1_000_000 },
+    writer: id(2),
+    next: 4,
+  })
+  const outside = (number: number, over: Partial<MemberReport> = {}): MemberReport => ({
+    ...running(number),
+    status: { role: 'outside', size: 0, component: null, leads: null },
+    ready: false,
+    epoch: 3,
+    ...over,
+  })
+  const ended = (number: number, over: Partial<MemberReport> = {}) =>
+    atGate(number, { data: 'good', epoch: 3, position: { history: 'c', sequence: '7' }, ...over })
+  const after = (quietFor: number, reports: MemberReport[]) =>
+    decide(facts({ ledger, topology: ELECTS, quietFor }, reports))
+  const BEGUN = { kind: 'write', ledger: { phase: 'recovering', epoch: 4 } }
+  const WAITS = {
+    kind: 'wait',
+    explain: [expect.stringContaining('time to find each other')],
+  }
+
+  it('is given time while most of it runs', () => {
+    const most = [outside(1), outside(2), ended(3)]
+    expect(after(9000, most)).toMatchObject(WAITS)
+    expect(after(10_000, most)).toMatchObject(BEGUN)
+  })
+
+  it('is given little when most of it is known not to run', () => {
+    const few = [outside(1), ended(2), ended(3)]
+    expect(after(2900, few)).toMatchObject(WAITS)
+    expect(after(3000, few)).toMatchObject(BEGUN)
+  })
+
+  it('is given time while one is not heard, says nothing, or is alone since the others took their leave', () => {
+    const silent = outside(1, { status: null })
+    const left = { clean: true }
+    expect(after(9000, [outside(1), ended(2)])).toMatchObject(WAITS)
+    expect(after(9000, [silent, ended(2), ended(3)])).toMatchObject(WAITS)
+    expect(after(9000, [outside(1), ended(2, left), ended(3, left)])).toMatchObject(WAITS)
+  })
+
+  it('keeps its only member running while the copies are compared', () => {
+    const begun = { ...ledger, phase: 'recovering' as const, epoch: 4 }
+    const seen = (reports: MemberReport[]): View => ({
+      ledger: begun,
+      topology: ELECTS,
+      founders: 1,
+      own: outside(1, { epoch: 4 }),
+      others: reports.map((report) => ({ report, sight: 'heard' })),
+    })
+    // Their agents have not heard of it yet: before they have, nobody is chosen.
+    expect(standing(seen([ended(2), outside(3)]), 0)).toEqual({ kind: 'stay' })
+    expect(standing(seen([ended(2, { epoch: 4 }), ended(3)]), 0)).toEqual({ kind: 'stay' })
+    const running3 = outside(3, { epoch: 4 })
+    expect(standing(seen([ended(2), running3]), 0)).toMatchObject({ kind: 'stop' })
+    const newer = ended(2, { epoch: 4, position: { history: 'c', sequence: '12' } })
+    expect(standing(seen([newer, ended(3)]), 0)).toMatchObject({ kind: 'stop' })
+    expect(standing(seen([ended(2)]), 0)).toMatchObject({ kind: 'stop' })
+  })
+})
+
 describe('a member that runs and has not said how far it is', () => {
-  const ELECTS: Topology = { ...VOTERS, forms: 'one', recovers: 'elect', writer: true }
-  const joined = (number: number) => member(number, { volume: `v${number}` })
   const ledger = sampleLedger({
     phase: 'recovering',
     epoch: 4,

@@ -1,4 +1,5 @@
 /** From a cluster of which nothing runs to one that runs, with the newest data there are. */
+import type { Ledger } from '../catalog/index.ts'
 import { neverFormed, validOrder, waitFor, withMember, write } from './decisions.ts'
 import { elect } from './election.ts'
 import type { Decision, Facts } from './facts.ts'
@@ -212,10 +213,25 @@ export const lost = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const unsure = seen.some(
     (each) => each.report?.process === 'running' && (isHeardNow(each) || inPrimary(each.report)),
   )
-  if (unsure && quietFor < MEMBER_TUNABLES.outside) {
+  const enough = isBroken(ledger, seen) ? MEMBER_TUNABLES.broken : MEMBER_TUNABLES.outside
+  if (unsure && quietFor < enough) {
     return waitFor('no primary component is seen; the members are given time to find each other')
   }
   return begin(facts)
+}
+
+/**
+ * Those that run cannot become primary again by themselves: they say that they are not, all others are
+ * heard not to run, and of those that were last and have not taken their leave they are not most.
+ */
+const isBroken = ({ view }: Ledger, seen: readonly Seen[]): boolean => {
+  const voters = seen.filter(({ id, report }) => view.includes(id) && report?.clean !== true)
+  const running = seen.filter(({ report }) => report?.process === 'running')
+  return (
+    seen.every((each) => isHeardNow(each)) &&
+    running.every(({ report }) => report?.status?.role === 'outside') &&
+    running.length * 2 <= voters.length
+  )
 }
 
 const begin = ({ ledger }: Facts): Decision => {

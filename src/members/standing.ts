@@ -1,4 +1,4 @@
-import type { Position } from '../catalog/index.ts'
+import type { Ledger, MemberReport, Position } from '../catalog/index.ts'
 import { validOrder } from './decisions.ts'
 import type { Standing, View } from './facts.ts'
 import { holdsGrant } from './permit.ts'
@@ -35,11 +35,7 @@ export const standing = (view: View, claimed: number): Standing => {
       id === own.id ||
       others.some(
         ({ report, sight }) =>
-          report.id === id &&
-          sight === 'heard' &&
-          report.epoch >= ledger.epoch &&
-          report.process !== 'running' &&
-          !(report.data === 'good' && isBetter(report.position, own.position)),
+          report.id === id && sight === 'heard' && mayRest(report, { than: own, ledger }),
       ),
   )
   const order = validOrder(ledger)
@@ -50,6 +46,18 @@ export const standing = (view: View, claimed: number): Standing => {
     ? { kind: 'stay' }
     : { kind: 'stop', reason: 'it is found out which copy is the newest' }
 }
+
+/**
+ * A member that rests in this epoch with nothing newer; or one whose agent has not promised the epoch yet:
+ * before it does nobody is chosen, and then it says more.
+ */
+const mayRest = (
+  other: MemberReport,
+  { than, ledger }: { than: MemberReport; ledger: Ledger },
+): boolean =>
+  other.epoch < ledger.epoch ||
+  (other.process !== 'running' &&
+    !(other.data === 'good' && isBetter(other.position, than.position)))
 
 /** Not comparable is better, too: then it is not for this member to say. */
 const isBetter = (other: Position | null, own: Position | null): boolean =>

@@ -7,6 +7,8 @@ export const MEMBER_TUNABLES = {
   missing: 45_000,
   /** How long running members may be in no primary component: their own views change within 5 s. */
   outside: 10_000,
+  /** The same when most of them are known not to run: what is heard may be some seconds old. */
+  broken: 3000,
   /**
    * How long the members look for those that run outside before a person is asked, too: a start that
    * finds nobody takes more than half a minute, and theirs may come up later.

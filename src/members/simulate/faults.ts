@@ -86,7 +86,7 @@ export const restoreVolume = (world: World, host: SimHost): void => {
   host.folders.set(copy.member, { ...copy, marker: { ...copy.marker } })
   if (host.up) {
     host.agent = newAgent()
-    host.agent.floor = world.store.ledger.epoch
+    host.agent.floor = world.store.version
   }
   excuseLost(world, 'the only disk that held it was put back')
 }

@@ -123,6 +123,7 @@ export const stepLeader = (world: World, host: SimHost): boolean => {
   )
   if (decision.ledger.phase === 'held' && before.phase !== 'held') count(world, 'holds')
   countForgotten(world, before, decision.ledger)
+  countBeginnings(world, before, decision.ledger)
   const { grant } = decision.ledger
   if (grant && grant.epoch === decision.ledger.epoch && before.grant?.epoch !== grant.epoch) {
     count(world, grant.position ? 'elections' : 'formings')
@@ -130,6 +131,25 @@ export const stepLeader = (world: World, host: SimHost): boolean => {
   }
   for (const action of decision.after) perform(world, host, action)
   return true
+}
+
+/** Recoveries, and those in which the members could have found each other again. */
+const countBeginnings = (world: World, before: Ledger, after: Ledger): void => {
+  if (before.phase !== 'formed' || after.phase !== 'recovering') return
+  count(world, 'recoveries')
+  const all = processes(world)
+  const whole = all.some(
+    ({ view, last }) =>
+      view === null &&
+      last !== null &&
+      [...last.members].every(
+        (each) => each.view === null && each.last === last && all.includes(each),
+      ),
+  )
+  if (whole) count(world, 'recoveries of what was whole')
+  if (all.some(({ view, role }) => view !== null && role === 'ready')) {
+    count(world, 'recoveries beside a primary')
+  }
 }
 
 /** Members that have left without a word from their host, of which some still run. */

@@ -45,10 +45,10 @@ const sightOf = (
 export const readLedger = (world: World, host: SimHost): void => {
   const manager = host.agent?.manager
   if (!manager || !host.up) return
-  if (hasQuorum(world, host)) manager.ledger = world.store.ledger
-  if (manager.ledger === null) return
+  if (hasQuorum(world, host)) manager.store = world.store
+  if (manager.store === null) return
   const sightings = sightingsOf(world, host)
-  manager.catalogs.push({ ledger: manager.ledger, sightings })
+  manager.catalogs.push({ store: manager.store, sightings })
   if (manager.catalogs.length > 12) manager.catalogs.shift()
   if (
     manager.leading &&
@@ -56,7 +56,7 @@ export const readLedger = (world: World, host: SimHost): void => {
   ) {
     manager.leading.primaryAt = monotonic(world, host)
   }
-  const { writer } = manager.ledger
+  const { writer } = manager.store.ledger
   if (
     manager.leading &&
     sightings.some(({ report, sight }) => sight === 'heard' && report.id === writer && report.ready)
@@ -71,7 +71,8 @@ export const follow = (world: World, from: SimHost, to: SimHost): void => {
   const { catalogs } = from.agent.manager
   const index = world.random.chance(0.2) ? world.random.below(catalogs.length) : catalogs.length - 1
   const catalog = catalogs[index]
-  if (catalog === undefined || catalog.ledger.epoch < to.agent.floor) return
-  if (catalog.ledger.epoch < world.store.ledger.epoch) count(world, 'stale catalogs')
-  to.agent.view = catalog
+  if (catalog === undefined || catalog.store.version < to.agent.floor) return
+  const { store, sightings } = catalog
+  if (store.ledger.epoch < world.store.ledger.epoch) count(world, 'stale catalogs')
+  to.agent.view = { ledger: store.ledger, sightings }
 }

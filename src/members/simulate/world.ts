@@ -108,7 +108,7 @@ export interface SimHost {
 /** What an agent has in memory. */
 export interface Agent {
   view: { ledger: Ledger; sightings: readonly Sighting[] } | null
-  /** Catalogs of older ledgers are not believed: only after its disk was put back. */
+  /** Catalogs with an older version of the ledger are not believed: only after its disk was put back. */
   floor: number
   /** All reports that it has sent, oldest first. */
   sent: (readonly MemberReport[])[]
@@ -117,11 +117,12 @@ export interface Agent {
 
 /** A manager's share of an agent. */
 export interface Manager {
-  ledger: Ledger | null
+  /** As it last read it. */
+  store: World['store'] | null
   /** By host: what was last heard, when by its own clock, and which of the agent's reports it was. */
   heard: Map<string, { agent: Agent; index: number; at: number }>
   /** Catalogs that it has made, newest last. */
-  catalogs: { ledger: Ledger; sightings: readonly Sighting[] }[]
+  catalogs: { store: World['store']; sightings: readonly Sighting[] }[]
   leading: Leading | null
 }
 
@@ -185,7 +186,7 @@ export const newAgent = (): Agent => ({
   view: null,
   floor: 0,
   sent: [],
-  manager: { ledger: null, heard: new Map(), catalogs: [], leading: null },
+  manager: { store: null, heard: new Map(), catalogs: [], leading: null },
 })
 
 export const newHost = (id: string, random: Random): SimHost => ({
