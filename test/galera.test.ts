@@ -1,5 +1,6 @@
 /** A Galera cluster from a Compose file: formed, scaled, crashed and healed on real engines. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../src/base/index.ts'
 import { GaleraLab } from './galera-lab.ts'
 
 let galera: GaleraLab
@@ -55,6 +56,39 @@ describe('a service with the recipe galera', () => {
       before.map((each) => each.member),
     )
   }, 180_000)
+
+  it('lets nobody in who reaches only some of the others', async () => {
+    await galera.startWriting()
+    const [one, two] = (await galera.ready(3)).filter((each) => each.role === 'reader')
+    if (one === undefined || two === undefined) throw new Error('no two readers')
+    await galera.kill(two.member)
+    // Now the overlay network of their two hosts has no way between them.
+    const rule = `udp dport 4789 ip saddr ${galera.lab.address(two.host)} drop`
+    const nft = (commands: string) =>
+      galera.lab.exec(one.host, ['nft', '-f', '-'], { input: commands })
+    await nft(
+      `table ip apart { chain in { type filter hook input priority -300; policy accept; ${rule}; }; }`,
+    )
+    const container = await until(
+      `${two.member} to wait for a way`,
+      async () => {
+        const { host, id } = await galera.container(two.member).catch(() => ({ host: '', id: '' }))
+        if (id === '') return false
+        const { stderr } = await galera.lab.exec(host, ['docker', 'logs', id])
+        return stderr.includes('there is no way to') && id
+      },
+      { timeoutMs: 60_000 },
+    )
+    await galera.lab.exec(two.host, ['docker', 'wait', container], { timeoutMs: 60_000 })
+    await nft('delete table ip apart')
+    const after = await galera.ready(3)
+    const writes = await galera.stopWriting()
+    expect(writes.longestGapMs).toBeLessThan(4000)
+    await galera.agree(
+      writes,
+      after.map((each) => each.member),
+    )
+  }, 240_000)
 
   it('moves the writes when it is told to, and before their host is drained', async () => {
     const before = await galera.ready(3)

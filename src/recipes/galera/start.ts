@@ -55,13 +55,13 @@ state() { # HISTORY SAFE_TO_BOOTSTRAP
   mv "$data/grastate.new" "$data/grastate.dat"
 }
 
-${startLines(start, joinable(situation.peers, options))}
+${startLines(situation, joinable(situation.peers, options))}
 exec mariadbd --defaults-extra-file="$settings" "$@" --user=mysql --wsrep-provider="$provider" \\
   --wsrep-node-address="$address" --wsrep-cluster-address="$join" $how
 `
 }
 
-const startLines = (start: Situation['start'], join: readonly string[]): string => {
+const startLines = ({ start, peers }: Situation, join: readonly string[]): string => {
   switch (start.kind) {
     case 'form':
       return formLines
@@ -73,18 +73,45 @@ how="--wsrep-new-cluster --wsrep-start-position=${positionWord(start.position)}"
     case 'rejoin':
       // Without an address Galera would found a cluster.
       if (join.length === 0) return `say "there is nobody to join"\nexit 1`
-      return `${
-        start.position === null
-          ? `# All that is in the folder is replaced by what a donor sends. Until that has come whole, .sst marks it
+      return `${waysLines(peers)}
+${
+  start.position === null
+    ? `# All that is in the folder is replaced by what a donor sends. Until that has come whole, .sst marks it
 # as unusable: it is what the transfer uses, and removes as its last step.
 install -d -o mysql -g mysql "$data/.sst"
 sync -f "$data"
 rm -f "$data/grastate.dat"`
-          : stateLines(start.position, false)
-      }
+    : stateLines(start.position, false)
+}
 join=${quote(`gcomm://${join.join(',')}`)}
 how=${start.position === null ? '' : `--wsrep-start-position=${positionWord(start.position)}`}`
   }
+}
+
+/** How long one container waits for a way to all peers, seconds. The next one hears anew who they are. */
+const WAYS_LIMIT_S = 15
+
+/** Waits until packets get to all peers and back, which a refusal says too. */
+const waysLines = (peers: readonly Peer[]): string => {
+  const addresses = peers.flatMap(({ address }) => (address === null ? [] : [quote(address)]))
+  if (addresses.length === 0) return ''
+  return `# A member that reaches only some of the others makes all of them lose their primary component, again and
+# again. After a host was away, its overlay network may not know all ways for half a minute.
+reaches() { # ADDRESS
+  answer=$(LC_ALL=C timeout 2 bash -c ': </dev/tcp/$0/${GALERA_PORT}' "$1" 2>&1) ||
+    case "$? $answer" in 124* | *'No route'* | *unreachable* | *'timed out'*) return 1 ;; esac
+}
+trap 'exit 143' TERM
+began=$(date +%s)
+told=
+for peer in ${addresses.join(' ')}; do
+  until reaches "$peer"; do
+    [ "$told" = "$peer" ] || say "there is no way to $peer yet: it is waited for"
+    told=$peer
+    [ $(($(date +%s) - began)) -lt ${WAYS_LIMIT_S} ] || exit 1
+    sleep 0.2
+  done
+done`
 }
 
 /** Members outside reach it at its host, whose ports lead to it. */
