@@ -39,6 +39,7 @@ const startAgent = async (host: string): Promise<Agent> => {
     engine: engineOf(host, join(folder, host)),
     edge: null,
     vip: null,
+    overlay: null,
     volumes: null,
     recipes: [],
     recipesFolder: null,

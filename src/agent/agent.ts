@@ -5,6 +5,7 @@ import { EDGE_NETNS_COMMANDS, EDGE_NETNS_SCRIPT, type Edge } from '../edge/index
 import type { Engine } from '../engine/index.ts'
 import { permit, standing } from '../members/index.ts'
 import { Keeper } from '../members/keeper/index.ts'
+import type { OverlayRepair } from '../overlay/index.ts'
 import { type Recipe, Shelf } from '../recipes/index.ts'
 import { type VipProgrammer, hostNamespaces } from '../vip/index.ts'
 import { Api } from './api.ts'
@@ -25,6 +26,8 @@ export interface AgentOptions {
   edge: Edge | null
   /** What programs virtual IPs here; null in tests of the rest. */
   vip: VipProgrammer | null
+  /** What repairs overlay networks here; null in tests of the rest. */
+  overlay: OverlayRepair | null
   /** This host's volumes; null in tests of the rest. */
   volumes: HostVolumes | null
   /** Clustered software that members can be made of. */
@@ -166,6 +169,7 @@ export class Agent implements AsyncDisposable {
     await this.#running
     await this.#options.edge?.stop()
     await this.#options.vip?.stop()
+    await this.#options.overlay?.[Symbol.asyncDispose]()
     await this.#options.volumes?.[Symbol.asyncDispose]()
     await this.#keeper?.[Symbol.asyncDispose]()
     this.#metricsServer?.close()
@@ -245,7 +249,8 @@ export class Agent implements AsyncDisposable {
   }
 
   async #standUp(membership: Membership): Promise<void> {
-    const { engine, port, listen, version, hooksFolder, clock, log, edge, vip } = this.#options
+    const { engine, port, listen, version, hooksFolder, clock, log, edge, vip, overlay } =
+      this.#options
     const certificates = await readCertificates(membership.certificates)
     const keeper = this.#keeper
     keeper?.setHost(membership.host)
@@ -277,6 +282,7 @@ export class Agent implements AsyncDisposable {
       onApply: (catalog, containers) => {
         edge?.apply(catalog, membership.host)
         vip?.apply(catalog, containers)
+        overlay?.apply(catalog, membership.host, containers)
         this.#shelf.apply(catalog.clusters.values())
         keeper?.apply(catalog)
         this.#rendered?.apply(catalog)

@@ -88,6 +88,11 @@ export const createMetrics = (read: () => Readings) => {
     edgeErrors: counter('edge_errors', 'Failures to bring the edge up to date.'),
     vipApplies: counter('vip_applies', 'Changes of virtual IP rules.'),
     vipErrors: counter('vip_errors', 'Failures to change virtual IP rules.'),
+    overlayRepairs: counter(
+      'overlay_repairs',
+      'Ways to containers on other hosts that the engine had not given the kernel.',
+    ),
+    overlayErrors: counter('overlay_errors', 'Failures to look at overlay networks.'),
     volumeErrors: counter('volume_errors', 'Requests of Docker that the volume driver refused.', [
       'operation',
     ]),

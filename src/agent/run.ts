@@ -13,6 +13,7 @@ import {
 } from '../base/index.ts'
 import { Edge, EdgeContainer, type EdgeEvent } from '../edge/index.ts'
 import { connectEngine } from '../engine/index.ts'
+import { OverlayRepair } from '../overlay/index.ts'
 import { RECIPES, type Recipe } from '../recipes/index.ts'
 import { VipProgrammer } from '../vip/index.ts'
 import { Agent } from './agent.ts'
@@ -61,10 +62,22 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
       }
     },
   })
+  const overlay = new OverlayRepair({
+    engine,
+    onRepaired: (network, addresses) => {
+      agent.metrics.overlayRepairs.inc(addresses.length)
+      log.warn({ network, addresses }, 'overlay network: the engine knew no way there')
+    },
+    onProblem: (error) => {
+      agent.metrics.overlayErrors.inc()
+      log.warn({ reason: messageOf(error) }, 'overlay networks')
+    },
+  })
   const agent = new Agent({
     engine,
     edge,
     vip,
+    overlay,
     volumes: new HostVolumes({
       engine,
       folder: VOLUMES_DIR,

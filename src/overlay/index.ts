@@ -1,0 +1,1 @@
+export { OverlayRepair, type OverlayRepairOptions } from './repair.ts'
