@@ -33,7 +33,10 @@ const printed = (known: string[]): string =>
       { dst: '10.0.1.78', dev: 'vxlan0', state: ['FAILED'] },
     ]),
     JSON.stringify([
-      ...known.map((dst) => ({ mac: macOf(dst), ifname: 'vxlan0', dst: '192.0.2.2' })),
+      ...known.map((address) => {
+        const dst = address === '10.0.1.7' ? '192.0.2.3' : '192.0.2.2'
+        return { mac: macOf(address), ifname: 'vxlan0', dst }
+      }),
       { mac: macOf('10.0.1.78'), ifname: 'vxlan0', flags: ['self'] },
       { mac: macOf('10.0.1.77'), ifname: 'veth3', dst: '192.0.2.9' },
     ]),
@@ -70,7 +73,7 @@ describe('what the kernel knows', () => {
     expect(tables).toEqual({
       device: 'vxlan0',
       neighbors: new Set(['10.0.1.6']),
-      forwarded: new Set(['02:42:0a:00:01:06']),
+      forwarded: new Map([['02:42:0a:00:01:06', '192.0.2.2']]),
     })
     expect(readTables('[]\n[]\n[]\n')).toBeNull()
     expect(readTables('[{"ifname":"vxlan0"},{"ifname":"vxlan1"}]\n[]\n[]\n')).toBeNull()
@@ -80,11 +83,24 @@ describe('what the kernel knows', () => {
 
   it('lacks whoever misses in either table', () => {
     const peers = peersOf(catalog([at('h2', '10.0.1.6'), at('h2', '10.0.1.7')]))
-    const mac = (address: string) => new Set([macOf(address)])
-    const tables = { device: 'vxlan0', neighbors: new Set(['10.0.1.6', '10.0.1.7']) }
-    expect(missingPeers(peers, { ...tables, forwarded: mac('10.0.1.6') })).toMatchObject([
-      { address: '10.0.1.7' },
-    ])
+    const hosts = new Set(HOSTS.map(({ address }) => address))
+    const lacking = (neighbors: string[], behind: Record<string, string>) =>
+      missingPeers(
+        peers,
+        {
+          device: 'vxlan0',
+          neighbors: new Set(neighbors),
+          forwarded: new Map(Object.entries(behind).map(([to, host]) => [macOf(to), host])),
+        },
+        hosts,
+      ).map(({ address }) => address)
+    const [six, seven] = ['10.0.1.6', '10.0.1.7']
+    const [right, other, tunnel] = ['192.0.2.2', '192.0.2.3', '198.51.100.2']
+    expect(lacking([six, seven], { [six]: right })).toEqual([seven])
+    expect(lacking([six], { [six]: right, [seven]: right })).toEqual([seven])
+    // Behind another host it was before; behind an address of nobody's, tunnels have their own.
+    expect(lacking([six, seven], { [six]: right, [seven]: other })).toEqual([seven])
+    expect(lacking([six, seven], { [six]: right, [seven]: tunnel })).toEqual([])
   })
 
   it('is told in commands that hold addresses and nothing else', () => {
@@ -93,7 +109,7 @@ describe('what the kernel knows', () => {
         const given = {
           device: 'vxlan0',
           neighbors: new Set<string>(),
-          forwarded: new Set<string>(),
+          forwarded: new Map<string, string>(),
         }
         try {
           expect(repairCommands([{ address, mac, host }], given)).toMatch(/^[0-9a-z:. |\n]*$/)

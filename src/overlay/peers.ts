@@ -23,8 +23,8 @@ export interface Tables {
   device: string
   /** Addresses whose MAC is known. */
   neighbors: ReadonlySet<string>
-  /** MACs whose host is known. */
-  forwarded: ReadonlySet<string>
+  /** Which host each MAC is behind: its IPv4. */
+  forwarded: ReadonlyMap<string, string>
 }
 
 /** The MAC address that Docker gives a container on an overlay network: its IPv4 address is in it. */
@@ -77,12 +77,19 @@ export const remotePeers = (
   )
 }
 
-/** The peers that the kernel lacks an entry of. */
+/**
+ * The peers that the kernel lacks an entry of, or looks for behind another one of these hosts. Tunnels
+ * that end at addresses of their own are the operator's, and stay.
+ */
 export const missingPeers = (
   peers: readonly OverlayPeer[],
   { neighbors, forwarded }: Tables,
+  hosts: ReadonlySet<string>,
 ): OverlayPeer[] =>
-  peers.filter(({ address, mac }) => !neighbors.has(address) || !forwarded.has(mac))
+  peers.filter(({ address, mac, host }) => {
+    const behind = forwarded.get(mac)
+    return !neighbors.has(address) || behind === undefined || (behind !== host && hosts.has(behind))
+  })
 
 /** Prints what `readTables` reads. */
 export const SHOW_TABLES = [
@@ -115,10 +122,10 @@ export const readTables = (text: string): Tables | null => {
         .filter((each) => own(each) && each.lladdr !== '')
         .map(({ dst }) => dst),
     ),
-    forwarded: new Set(
+    forwarded: new Map(
       forwarding(parse(third), 'bridge fdb')
         .filter(({ ifname, dst }) => ifname === device.ifname && dst !== '')
-        .map(({ mac }) => mac),
+        .map(({ mac, dst }) => [mac, dst]),
     ),
   }
 }

@@ -40,8 +40,8 @@ const ID_LENGTH = 10
  * Gives the kernel the ways to containers on other hosts that the engine should have given it. Engines
  * tell each other by gossip which container is behind which host. Those that lost each other for a
  * while may not for a minute or more when they are back: their hosts reach all others, but not each
- * other. The agents know from each other who is where. Only what is missing is added, and nothing is
- * ever taken away: an entry of the engine's own replaces ours, and goes when its container goes.
+ * other. The agents know from each other who is where. Only what is missing or leads to another
+ * host is put right, and nothing is ever taken away: an entry of the engine's own replaces ours.
  */
 export class OverlayRepair implements AsyncDisposable {
   readonly #options: OverlayRepairOptions
@@ -95,11 +95,12 @@ export class OverlayRepair implements AsyncDisposable {
     this.#note(peers)
     const folders = new Set([NAMESPACES, ...containers.map(({ netns }) => dirname(netns))])
     const namespaces = (await Promise.all([...folders].map(namespacesIn))).flat()
+    const hosts = new Set([...catalog.hosts.values()].map(({ address }) => address))
     const missing = new Set<string>()
     for (const [network, wanted] of peers) {
       const path = namespaces.findLast(({ id }) => id === network.slice(0, ID_LENGTH))?.path
       if (path === undefined || (await this.#isEncrypted(network))) continue
-      const lacking = await this.#repair(path, network, wanted)
+      const lacking = await this.#repair(path, network, { wanted, hosts })
       for (const peer of lacking) missing.add(keyOf(network, peer))
     }
     this.#missing = missing
@@ -111,12 +112,12 @@ export class OverlayRepair implements AsyncDisposable {
   async #repair(
     path: string,
     network: NetworkId,
-    wanted: readonly OverlayPeer[],
+    { wanted, hosts }: { wanted: readonly OverlayPeer[]; hosts: ReadonlySet<string> },
   ): Promise<OverlayPeer[]> {
     const text = await this.#run(path, SHOW_TABLES)
     const tables = text === null ? null : readTables(text)
     if (tables === null) return []
-    const lacking = missingPeers(wanted, tables)
+    const lacking = missingPeers(wanted, tables, hosts)
     const still = lacking.filter((peer) => this.#missing.has(keyOf(network, peer)))
     if (still.length > 0 && (await this.#run(path, repairCommands(still, tables))) !== null) {
       this.#options.onRepaired(
