@@ -254,6 +254,8 @@ export class MemberByHand {
   async kill(signal = 'SIGKILL'): Promise<void> {
     if (this.container === null) return
     await this.cluster.engine.killContainer(this.container, signal)
+    // Nobody looks for one that is known not to run.
+    if (signal === 'SIGKILL') this.address = null
     this.session = null
   }
 

@@ -1,5 +1,4 @@
 /** From a cluster of which nothing runs to one that runs, with the newest data there are. */
-import type { Ledger } from '../catalog/index.ts'
 import { neverFormed, validOrder, waitFor, withMember, write } from './decisions.ts'
 import { elect } from './election.ts'
 import type { Decision, Facts } from './facts.ts'
@@ -213,7 +212,7 @@ export const lost = (facts: Facts, seen: readonly Seen[]): Decision | null => {
   const unsure = seen.some(
     (each) => each.report?.process === 'running' && (isHeardNow(each) || inPrimary(each.report)),
   )
-  const enough = isBroken(ledger, seen) ? MEMBER_TUNABLES.broken : MEMBER_TUNABLES.outside
+  const enough = isBroken(seen) ? MEMBER_TUNABLES.broken : MEMBER_TUNABLES.outside
   if (unsure && quietFor < enough) {
     return waitFor('no primary component is seen; the members are given time to find each other')
   }
@@ -222,15 +221,15 @@ export const lost = (facts: Facts, seen: readonly Seen[]): Decision | null => {
 
 /**
  * Those that run cannot become primary again by themselves: they say that they are not, all others are
- * heard not to run, and of those that were last and have not taken their leave they are not most.
+ * heard not to run, and of those that have joined and have not taken their leave they are not most.
  */
-const isBroken = ({ view }: Ledger, seen: readonly Seen[]): boolean => {
-  const voters = seen.filter(({ id, report }) => view.includes(id) && report?.clean !== true)
+const isBroken = (seen: readonly Seen[]): boolean => {
+  const joined = seen.filter(({ member, report }) => member.volume !== null && !report?.clean)
   const running = seen.filter(({ report }) => report?.process === 'running')
   return (
     seen.every((each) => isHeardNow(each)) &&
     running.every(({ report }) => report?.status?.role === 'outside') &&
-    running.length * 2 <= voters.length
+    running.length * 2 <= joined.length
   )
 }
 

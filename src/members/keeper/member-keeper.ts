@@ -224,6 +224,8 @@ export class MemberKeeper implements AsyncDisposable {
       this.#beginWatch()
       await this.#stand()
     } else if (record && recipe && this.#settled) {
+      // It may take a while: that its host is there is known at once.
+      this.#publish()
       // While the stack is down nobody waits for the position, unless the leader asks.
       const deep =
         cluster !== null && (cluster.head !== null || cluster.ledger.phase === 'recovering')
