@@ -562,6 +562,18 @@ describe('a cluster of which nobody is primary', () => {
     expect(after(9000, [outside(1), ended(2, left), ended(3, left)])).toMatchObject(WAITS)
   })
 
+  it('gets what is new for members at rest only after a while: one at its gate may just be let in', () => {
+    const begun = { ...ledger, phase: 'recovering' as const, epoch: 4 }
+    const waiting = [ended(1), ended(2, { epoch: 4 }), ended(3, { epoch: 4 })]
+    const given = facts({ ledger: begun, topology: ELECTS, quietFor: 44_000 }, waiting)
+    const services = given.services.map((each) => ({ ...each, current: false }))
+    expect(decide({ ...given, services })).toMatchObject({ kind: 'wait' })
+    expect(decide({ ...given, services, quietFor: 45_000 })).toMatchObject({
+      kind: 'act',
+      explain: ['members that do not run are brought up to date'],
+    })
+  })
+
   it('keeps its only member running while the copies are compared', () => {
     const begun = { ...ledger, phase: 'recovering' as const, epoch: 4 }
     const seen = (reports: MemberReport[]): View => ({

@@ -7,6 +7,7 @@ import { rollingUpdate, updateAtRest } from './rolling.ts'
 import { addMembers, removeMember, replace, seeOut } from './scale.ts'
 import { keepServices } from './services.ts'
 import { type Seen, listText, readyOnes, seenMembers } from './sight.ts'
+import { MEMBER_TUNABLES } from './tunables.ts'
 import { record } from './upkeep.ts'
 import { resume, windDown } from './winding-down.ts'
 import { chooseWriter } from './writer.ts'
@@ -40,10 +41,13 @@ export const decide = (facts: Facts): Decision => {
   for (const rule of RISING) {
     const decision = rule(facts, seen)
     if (decision === null) continue
-    // While the cluster waits, members that do not run can be changed: that may be what it waits for.
+    // While the cluster waits, members that do not run can be changed: that may be what it waits for. Not
+    // at once: who waits at the gate may be let in just when Swarm replaces it, and is stopped again.
     const idle =
-      decision.kind === 'wait' && facts.ledger.phase !== 'formed' ? updateAtRest(facts, seen) : null
-    return idle ?? decision
+      decision.kind === 'wait' &&
+      facts.ledger.phase !== 'formed' &&
+      facts.quietFor >= MEMBER_TUNABLES.missing
+    return (idle ? updateAtRest(facts, seen) : null) ?? decision
   }
   const said = RUNNING.flatMap((rule) => rule(facts, seen) ?? [])
   const next = said.find(({ kind }) => kind !== 'wait') ?? said[0]
