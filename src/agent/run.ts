@@ -20,6 +20,7 @@ import { Agent } from './agent.ts'
 import { HostVolumes } from './host-volumes.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { onceInAWhile } from './once-in-a-while.ts'
 
 export interface RunOptions {
   version: string
@@ -62,6 +63,9 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
       }
     },
   })
+  const overlayTrouble = onceInAWhile(systemClock, (reason) =>
+    log.warn({ reason }, 'overlay networks'),
+  )
   const overlay = new OverlayRepair({
     engine,
     onRepaired: (network, addresses) => {
@@ -70,7 +74,7 @@ export const runAgent = async (options: RunOptions): Promise<void> => {
     },
     onProblem: (error) => {
       agent.metrics.overlayErrors.inc()
-      log.warn({ reason: messageOf(error) }, 'overlay networks')
+      overlayTrouble(messageOf(error))
     },
   })
   const agent = new Agent({

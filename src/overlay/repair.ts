@@ -99,9 +99,15 @@ export class OverlayRepair implements AsyncDisposable {
     const missing = new Set<string>()
     for (const [network, wanted] of peers) {
       const path = namespaces.findLast(({ id }) => id === network.slice(0, ID_LENGTH))?.path
-      if (path === undefined || (await this.#isEncrypted(network))) continue
-      const lacking = await this.#repair(path, network, { wanted, hosts })
-      for (const peer of lacking) missing.add(keyOf(network, peer))
+      if (path === undefined) continue
+      try {
+        if (await this.#isEncrypted(network)) continue
+        const lacking = await this.#repair(path, network, { wanted, hosts })
+        for (const peer of lacking) missing.add(keyOf(network, peer))
+      } catch (error) {
+        // What is wrong with one network is none of the others' business.
+        this.#options.onProblem(error)
+      }
     }
     this.#missing = missing
     const watchful = this.#clock.now() - this.#changedAt < T.watchfulFor
